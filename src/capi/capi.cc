@@ -1,0 +1,321 @@
+// The C interface: handles, codes and messages around object/. No logic.
+#include <utan/utan.h>
+
+#include <cstring>
+#include <memory>
+#include <new>
+#include <string>
+
+#include "base/result.h"
+#include "object/store.h"
+#include "os/os.h"
+
+using utan::Code;
+using utan::Error;
+using utan::Result;
+using utan::object::Bytes;
+using utan::object::Cursor;
+using utan::object::Store;
+using utan::object::Table;
+using utan::object::Value;
+
+static_assert(UTAN_OK == static_cast<int>(Code::ok) && UTAN_NOT_FOUND == static_cast<int>(Code::not_found) &&
+              UTAN_EXISTS == static_cast<int>(Code::exists) && UTAN_INVALID == static_cast<int>(Code::invalid) &&
+              UTAN_TYPE == static_cast<int>(Code::type) && UTAN_TOO_LARGE == static_cast<int>(Code::too_large) &&
+              UTAN_CORRUPTION == static_cast<int>(Code::corruption) && UTAN_FORMAT == static_cast<int>(Code::format) &&
+              UTAN_VERSION == static_cast<int>(Code::version) && UTAN_NO_SPACE == static_cast<int>(Code::no_space) &&
+              UTAN_READ_ONLY == static_cast<int>(Code::read_only) && UTAN_CLOSED == static_cast<int>(Code::closed) &&
+              UTAN_TIMEOUT == static_cast<int>(Code::timeout) && UTAN_IN_USE == static_cast<int>(Code::in_use) &&
+              UTAN_PERMISSION == static_cast<int>(Code::permission) &&
+              UTAN_UNSUPPORTED == static_cast<int>(Code::unsupported) && UTAN_IO == static_cast<int>(Code::io) &&
+              UTAN_MEMORY == static_cast<int>(Code::memory) && UTAN_INTERNAL == static_cast<int>(Code::internal));
+static_assert(UTAN_KEY_SIZE_MAX == utan::format::key_size_max && UTAN_VALUE_SIZE_MAX == utan::format::value_size_max);
+
+struct utan_store {
+  std::unique_ptr<Store> store;
+};
+struct utan_table {
+  std::unique_ptr<Table> table;
+};
+struct utan_iterator {
+  std::unique_ptr<Cursor> cursor;
+};
+
+namespace {
+
+// The message of this thread's last failure. Built only when asked for costs nothing where nobody asks: it is moved here.
+thread_local std::string last_error;  // NOLINT(runtime/string)
+
+utan_code fail(const Error& error) {
+  last_error = error.message();
+  return static_cast<utan_code>(error.code());
+}
+utan_code fail(Code code, const char* message) {
+  last_error = message;
+  return static_cast<utan_code>(code);
+}
+utan_code not_found() { return UTAN_NOT_FOUND; }
+
+Bytes bytes(const void* data, std::size_t size) { return {static_cast<const std::byte*>(data), size}; }
+
+// No exception crosses the C interface; the only ones there are come from memory running out.
+template <class Body>
+utan_code guarded(Body&& body) noexcept {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    return static_cast<utan_code>(Code::memory);
+  } catch (...) {
+    return static_cast<utan_code>(Code::internal);
+  }
+}
+
+// How the library's part of a utan_value is used.
+enum ValueKind : std::uint64_t { value_free = 0, value_pinned = 1, value_copied = 2 };
+
+void hand_over(const Value& value, utan_value* out) {
+  out->data = value.data;
+  out->size = value.size;
+  if (value.copy != nullptr) {
+    out->reserved[0] = reinterpret_cast<std::uint64_t>(value.copy);
+    out->reserved[1] = value_copied;
+  } else if (value.thread != nullptr) {
+    out->reserved[0] = reinterpret_cast<std::uint64_t>(value.thread);
+    out->reserved[1] = value_pinned | (std::uint64_t{value.pin} << 8);
+  } else {
+    out->reserved[0] = 0;
+    out->reserved[1] = value_free;
+  }
+}
+
+constexpr std::size_t options_size_min = sizeof(std::size_t);
+
+}  // namespace
+
+extern "C" {
+
+const char* utan_last_error(void) { return last_error.c_str(); }
+
+const char* utan_code_name(utan_code code) {
+  static constexpr const char* names[] = {
+      "UTAN_OK",      "UTAN_NOT_FOUND", "UTAN_EXISTS", "UTAN_INVALID", "UTAN_TYPE",       "UTAN_TOO_LARGE",   "UTAN_CORRUPTION",
+      "UTAN_FORMAT",  "UTAN_VERSION",   "UTAN_NO_SPACE", "UTAN_READ_ONLY", "UTAN_CLOSED", "UTAN_TIMEOUT",     "UTAN_IN_USE",
+      "UTAN_PERMISSION", "UTAN_UNSUPPORTED", "UTAN_IO", "UTAN_MEMORY", "UTAN_INTERNAL"};
+  if (code < 0 || static_cast<std::size_t>(code) >= std::size(names)) return "UTAN_UNKNOWN";
+  return names[code];
+}
+
+#define UTAN_TEXT_OF(x) #x
+#define UTAN_TEXT(x) UTAN_TEXT_OF(x)
+const char* utan_version(void) {
+  return UTAN_TEXT(UTAN_VERSION_MAJOR) "." UTAN_TEXT(UTAN_VERSION_MINOR) "." UTAN_TEXT(UTAN_VERSION_PATCH);
+}
+
+utan_code utan_open(const char* path, const utan_open_options* options, utan_store** store) {
+  return guarded([&]() -> utan_code {
+    if (store == nullptr) return fail(Code::invalid, "utan_open: no place for the store");
+    *store = nullptr;
+    if (path == nullptr || *path == '\0') return fail(Code::invalid, "utan_open: the path is empty");
+    utan_open_options o{};
+    if (options != nullptr) {
+      if (options->struct_size < options_size_min) return fail(Code::invalid, "utan_open: options.struct_size is not set");
+      std::memcpy(&o, options, std::min(options->struct_size, sizeof o));
+    }
+    utan::commit::OpenOptions engine;
+    switch (o.mode) {
+      case UTAN_CREATE:
+        engine.mode = utan::commit::OpenMode::create;
+        break;
+      case UTAN_EXISTING:
+        engine.mode = utan::commit::OpenMode::existing;
+        break;
+      case UTAN_READ_ONLY_MODE:
+        engine.mode = utan::commit::OpenMode::read_only;
+        break;
+      case UTAN_NEW:
+        engine.mode = utan::commit::OpenMode::fresh;
+        break;
+      default:
+        return fail(Code::invalid, "utan_open: there is no such mode");
+    }
+    if (o.durability != UTAN_DURABILITY_KEEP && o.durability != UTAN_DURABILITY_MANUAL) {
+      return fail(Code::invalid, "utan_open: this version has no such durability");
+    }
+    engine.chunk_size = o.chunk_size;
+    if (o.permissions != 0) engine.permissions = o.permissions;
+    if (o.timeout_ms != 0) engine.timeout = utan::milliseconds(o.timeout_ms);
+    Result<std::unique_ptr<Store>> opened = Store::open(utan::os::linux_system(), path, engine);
+    if (!opened.ok()) return fail(opened.error());
+    *store = new utan_store{std::move(opened).value()};
+    return UTAN_OK;
+  });
+}
+
+utan_code utan_close(utan_store* store) {
+  return guarded([&]() -> utan_code {
+    if (store == nullptr) return UTAN_OK;
+    const std::unique_ptr<utan_store> owned(store);
+    const Result<void> closed = Store::close(std::move(owned->store));
+    return closed.ok() ? UTAN_OK : fail(closed.error());
+  });
+}
+
+utan_code utan_sync(utan_store* store) {
+  return guarded([&]() -> utan_code {
+    const Result<void> done = store->store->sync();
+    return done.ok() ? UTAN_OK : fail(done.error());
+  });
+}
+
+utan_code utan_snapshot(utan_store* store, utan_store** snapshot) {
+  return guarded([&]() -> utan_code {
+    *snapshot = nullptr;
+    Result<std::unique_ptr<Store>> taken = store->store->snapshot();
+    if (!taken.ok()) return fail(taken.error());
+    *snapshot = new utan_store{std::move(taken).value()};
+    return UTAN_OK;
+  });
+}
+
+int utan_is_snapshot(const utan_store* store) { return store->store->is_snapshot() ? 1 : 0; }
+
+utan_code utan_stats(utan_store* store, utan_store_stats* stats) {
+  return guarded([&]() -> utan_code {
+    if (stats == nullptr || stats->struct_size < sizeof(std::size_t)) {
+      return fail(Code::invalid, "utan_stats: stats.struct_size is not set");
+    }
+    const Result<utan::commit::SessionStatistics> found = store->store->statistics();
+    if (!found.ok()) return fail(found.error());
+    utan_store_stats out{};
+    out.struct_size = stats->struct_size;
+    out.file_size = found->file_size.value;
+    out.commit_number = found->newest.value;
+    out.durable_number = found->durable.value;
+    out.used_size = found->heap.used.value;
+    out.free_size = found->heap.free.value;
+    out.segment_count = found->heap.segments.value;
+    out.empty_segment_count = found->heap.empty_segments.value;
+    out.process_count = found->processes.value;
+    out.thread_count = found->threads.value;
+    out.pin_count = found->pins.value;
+    out.oldest_pin_number = found->oldest_pin.value;
+    out.leaked_count_max = found->leaked_max.value;
+    out.incarnation = found->incarnation;
+    std::memcpy(stats, &out, std::min(stats->struct_size, sizeof out));
+    return UTAN_OK;
+  });
+}
+
+utan_code utan_table_open(utan_store* store, const void* name, size_t name_size, int create, utan_table** table) {
+  return guarded([&]() -> utan_code {
+    *table = nullptr;
+    Result<std::unique_ptr<Table>> opened =
+        store->store->table(std::string_view(static_cast<const char*>(name), name_size), create != 0);
+    if (!opened.ok()) return fail(opened.error());
+    *table = new utan_table{std::move(opened).value()};
+    return UTAN_OK;
+  });
+}
+
+void utan_table_close(utan_table* table) { delete table; }
+
+utan_code utan_table_get(utan_table* table, const void* key, size_t key_size, utan_value* value) {
+  return guarded([&]() -> utan_code {
+    Value found;
+    const Result<bool> got = table->table->get(bytes(key, key_size), found);
+    if (!got.ok()) [[unlikely]] return fail(got.error());
+    if (!got.value()) {
+      *value = utan_value{};
+      return not_found();
+    }
+    hand_over(found, value);
+    return UTAN_OK;
+  });
+}
+
+void utan_value_release(utan_value* value) {
+  const auto kind = static_cast<ValueKind>(value->reserved[1] & 0xff);
+  if (kind == value_pinned) [[likely]] {
+    reinterpret_cast<utan::commit::Thread*>(value->reserved[0])->unpin(static_cast<unsigned>(value->reserved[1] >> 8));
+  } else if (kind == value_copied) {
+    std::free(reinterpret_cast<void*>(value->reserved[0]));
+  }
+  value->reserved[1] = value_free;
+}
+
+utan_code utan_table_contains(utan_table* table, const void* key, size_t key_size) {
+  return guarded([&]() -> utan_code {
+    const Result<bool> found = table->table->contains(bytes(key, key_size));
+    if (!found.ok()) return fail(found.error());
+    return found.value() ? UTAN_OK : not_found();
+  });
+}
+
+utan_code utan_table_put(utan_table* table, const void* key, size_t key_size, const void* value, size_t value_size) {
+  return guarded([&]() -> utan_code {
+    const Result<bool> done = table->table->put(bytes(key, key_size), bytes(value, value_size), Table::Put::always);
+    return done.ok() ? UTAN_OK : fail(done.error());
+  });
+}
+
+utan_code utan_table_add(utan_table* table, const void* key, size_t key_size, const void* value, size_t value_size) {
+  return guarded([&]() -> utan_code {
+    const Result<bool> done = table->table->put(bytes(key, key_size), bytes(value, value_size), Table::Put::if_absent);
+    if (!done.ok()) return fail(done.error());
+    return done.value() ? UTAN_OK : fail(Code::exists, "the key is there already");
+  });
+}
+
+utan_code utan_table_replace(utan_table* table, const void* key, size_t key_size, const void* expected,
+                             size_t expected_size, const void* value, size_t value_size) {
+  return guarded([&]() -> utan_code {
+    const Result<bool> done =
+        table->table->replace(bytes(key, key_size), bytes(expected, expected_size), bytes(value, value_size));
+    if (!done.ok()) return fail(done.error());
+    return done.value() ? UTAN_OK : not_found();
+  });
+}
+
+utan_code utan_table_erase(utan_table* table, const void* key, size_t key_size) {
+  return guarded([&]() -> utan_code {
+    const Result<bool> done = table->table->erase(bytes(key, key_size));
+    if (!done.ok()) return fail(done.error());
+    return done.value() ? UTAN_OK : not_found();
+  });
+}
+
+utan_code utan_table_count(utan_table* table, uint64_t* count) {
+  return guarded([&]() -> utan_code {
+    const Result<utan::Count> found = table->table->count();
+    if (!found.ok()) return fail(found.error());
+    *count = found->value;
+    return UTAN_OK;
+  });
+}
+
+utan_code utan_iterate(utan_table* table, utan_iterator** iterator) {
+  return guarded([&]() -> utan_code {
+    *iterator = nullptr;
+    Result<std::unique_ptr<Cursor>> opened = Cursor::open(*table->table);
+    if (!opened.ok()) return fail(opened.error());
+    *iterator = new utan_iterator{std::move(opened).value()};
+    return UTAN_OK;
+  });
+}
+
+utan_code utan_iterator_next(utan_iterator* iterator, utan_value* key, utan_value* value) {
+  return guarded([&]() -> utan_code {
+    Bytes k;
+    Bytes v;
+    const Result<bool> more = iterator->cursor->next(k, v);
+    if (!more.ok()) return fail(more.error());
+    if (!more.value()) return not_found();
+    if (key != nullptr) *key = utan_value{k.data(), k.size(), {0, 0}};
+    if (value != nullptr) *value = utan_value{v.data(), v.size(), {0, 0}};
+    return UTAN_OK;
+  });
+}
+
+void utan_iterator_close(utan_iterator* iterator) { delete iterator; }
+
+}  // extern "C"

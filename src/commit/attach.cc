@@ -1,0 +1,563 @@
+// Opening a store: creating the file, claiming an entry, making coordination anew, recovering.
+//
+// Everything here happens under flock(LOCK_SH) of the data file, which is taken by polling with a time-out; making
+// coordination anew under LOCK_EX with nobody on the liveness bytes. A lock is always taken first and what it protects
+// written afterwards, so that a kill leaves at most an entry that looks claimed, which the next to attach adopts.
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <span>
+
+#include "base/check.h"
+#include "base/step.h"
+#include "commit/session.h"
+#include "commit/thread.h"
+#include "format/nodes.h"
+
+namespace utan::commit {
+
+using format::CheckpointSlot;
+using format::CommitBlock;
+using format::Coordination;
+using format::CoordinationFixed;
+using format::CoordinationHeader;
+using format::FileHeader;
+using format::HeadWord;
+using format::Marked;
+
+namespace {
+
+constexpr std::uint64_t reservation_min = std::uint64_t{64} << 30;
+constexpr std::uint64_t reservation_factor = 16;
+// A recovered store numbers its commits from here on, so that what the lost ones wrote never looks like the present (D3).
+constexpr std::uint64_t recovery_jump = std::uint64_t{1} << 40;
+
+template <class T>
+std::span<std::byte> bytes_of(T& object) {
+  return {reinterpret_cast<std::byte*>(&object), sizeof object};
+}
+
+bool commit_block_whole(const CommitBlock& block, std::uint64_t number) {
+  return block.header.kind == format::Kind::commit && block.header.birth == number &&
+         block.header.checksum == format::checksum_header(block.header) +
+                                      format::checksum_words(&block, format::commit_checksum_first_word,
+                                                             format::commit_checksum_words);
+}
+
+std::uint64_t next_unique_id() {
+  static std::atomic<std::uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;  // relaxed: only distinctness matters
+}
+
+}  // namespace
+
+// What one call of Session::open does.
+class Opener {
+ public:
+  Opener(os::System& system, std::string path, const OpenOptions& options)
+      : system_(system), path_(std::move(path)), options_(options), deadline_(system.monotonic_now() + options.timeout) {}
+
+  Result<std::shared_ptr<Session>> run() {
+    if (options_.mode == OpenMode::fresh) UTAN_TRY(remove_old());
+    for (;;) {
+      session_.reset(new Session(system_, path_));
+      session_->read_only_ = options_.mode == OpenMode::read_only;
+      const Result<bool> attached = attempt();
+      if (!attached.ok()) return std::move(const_cast<Result<bool>&>(attached)).error().in(path_);
+      if (attached.value()) break;
+      if (system_.monotonic_now() > deadline_) {
+        return Error(Code::timeout, path_ + ": somebody else is creating, recovering or replacing this store; gave up after " +
+                                        std::to_string(options_.timeout.value / 1'000'000) + " ms");
+      }
+      system_.sleep(milliseconds(1));
+    }
+    session_->unique_id_ = next_unique_id();
+    session_->adopt_dead();
+    session_->data_file_->unlock();
+    return session_;
+  }
+
+ private:
+  bool writes() const { return options_.mode != OpenMode::read_only; }
+  std::string lock_path() const { return path_ + "-lock"; }
+
+  // --- The data file --------------------------------------------------------------------------------------------------
+
+  Result<void> remove_old() {
+    Result<std::unique_ptr<os::File>> old = system_.open(path_, os::Access::read_write, os::Creation::existing, 0);
+    if (!old.ok()) {
+      if (old.code() == Code::not_found) return {};
+      return std::move(old).error();
+    }
+    UTAN_ASSIGN(const bool alone, old.value()->try_lock(os::LockMode::exclusive));
+    bool others = !alone;
+    if (alone) {
+      UTAN_ASSIGN(others, old.value()->others_hold_bytes(0, format::process_entry_count));
+    }
+    if (others) return Error(Code::in_use, path_ + ": other processes have it open: it cannot be replaced by a new store");
+    FileHeader header{};
+    UTAN_ASSIGN(const os::FileStatus status, old.value()->status());
+    if (status.size.value >= sizeof header) {
+      UTAN_TRY(old.value()->read(Offset{0}, bytes_of(header)));
+      if (std::memcmp(header.magic, format::magic, sizeof format::magic) != 0) {
+        return Error(Code::format, path_ + ": this is not a Utan store: it is not overwritten");
+      }
+    } else if (status.size.value != 0) {
+      return Error(Code::format, path_ + ": this is not a Utan store: it is not overwritten");
+    }
+    UTAN_TRY(system_.remove(path_));
+    return {};
+  }
+
+  // Makes a new, empty store under another name and gives it its own when it is whole.
+  Result<void> create() {
+    std::uint64_t random[5];
+    UTAN_TRY(system_.random(bytes_of(random)));
+    const std::string temporary = path_ + ".new-" + std::to_string(random[4]);
+    UTAN_ASSIGN(std::unique_ptr<os::File> file,
+                system_.open(temporary, os::Access::read_write, os::Creation::create_new, options_.permissions));
+    Result<void> filled = fill_new(*file, random);
+    if (filled.ok()) filled = system_.rename_new(temporary, path_);
+    if (!filled.ok()) {
+      static_cast<void>(system_.remove(temporary));
+      if (filled.code() == Code::exists) return {};  // somebody else was faster
+      return filled;
+    }
+    return system_.flush_folder_of(path_);
+  }
+
+  Result<void> fill_new(os::File& file, const std::uint64_t (&random)[5]) {
+    UTAN_TRY(file.allocate(ByteCount{format::file_size_min}));
+    FileHeader header{};
+    std::memcpy(header.magic, format::magic, sizeof header.magic);
+    header.version = format::format_version;
+    header.clean = 1;
+    header.store_id = {{random[0], random[1]}};
+    header.incarnation = random[2];
+    header.hash_seed = random[3];
+    header.trusted_from = 0;
+    header.chunk_size = options_.chunk_size != 0 ? options_.chunk_size : format::chunk_size_default;
+    header.durability = static_cast<std::uint32_t>(format::Durability::manual);
+    header.interval_ms = 100;
+    header.created_ns = system_.wall_now().value;
+    // Commit 1: the empty store, in the first block of a segment of commit blocks.
+    const SegmentIndex segment{format::region_metadata_segments};
+    CommitBlock commit{};
+    commit.header.birth = 1;
+    commit.header.kind = format::Kind::commit;
+    commit.header.size_class = format::class_commit;
+    commit.header.checksum =
+        format::checksum_header(commit.header) +
+        format::checksum_words(&commit, format::commit_checksum_first_word, format::commit_checksum_words);
+    const std::uint64_t bits = 1;
+    const std::uint64_t class_word = format::ClassWord{}.changed_to(format::class_commit, 0).word;
+    CheckpointSlot slot{};
+    std::memcpy(slot.magic, format::magic, sizeof slot.magic);
+    slot.store_id = header.store_id;
+    slot.number = 1;
+    slot.offset = format::segment_start(segment).value;
+    slot.file_size = format::file_size_min;
+    slot.incarnation = header.incarnation;
+    slot.time_ns = header.created_ns;
+    slot.checksum = format::slot_checksum(slot);
+    const auto write = [&file](Offset at, const auto& object) {
+      return file.write(at, std::as_bytes(std::span(&object, 1)));
+    };
+    UTAN_TRY(write(Offset{slot.offset}, commit));
+    UTAN_TRY(write(format::bitmap_offset(segment), bits));
+    UTAN_TRY(write(format::descriptor_offset(segment), class_word));
+    UTAN_TRY(write(format::slot_offset(0), slot));
+    for (header.sequence = 0; header.sequence < 2; ++header.sequence) {
+      header.checksum = format::header_checksum(header);
+      UTAN_TRY(write(format::header_copy_offset(header.sequence), header));
+    }
+    return file.flush();
+  }
+
+  // --- Attaching ------------------------------------------------------------------------------------------------------
+
+  // True: attached. False: something changed under us; try again until the deadline.
+  Result<bool> attempt() {
+    const os::Access access = writes() ? os::Access::read_write : os::Access::read_only;
+    Result<std::unique_ptr<os::File>> opened = system_.open(path_, access, os::Creation::existing, 0);
+    if (!opened.ok()) {
+      if (opened.code() != Code::not_found || (options_.mode != OpenMode::create && options_.mode != OpenMode::fresh)) {
+        return std::move(opened).error();
+      }
+      UTAN_TRY(create());
+      return false;
+    }
+    session_->data_file_ = std::move(opened).value();
+    os::File& file = *session_->data_file_;
+    UTAN_ASSIGN(const bool locked, file.try_lock(os::LockMode::shared));
+    if (!locked) return false;
+    UTAN_ASSIGN(const os::FileStatus status, file.status());
+    UTAN_ASSIGN(const bool same, still_there(path_, status.identity));
+    if (!same) return false;
+    if (status.size.value == 0) return Error(Code::format, "this is an empty file, not a Utan store: remove it to create one");
+    session_->identity_ = status.identity;
+    UTAN_TRY(read_header(status.size));
+    session_->hash_seed_ = header_.hash_seed;
+    UTAN_TRY(map_data(status.size));
+
+    UTAN_ASSIGN(bool usable, open_coordination(status));
+    if (!usable) {
+      // Made under the exclusive lock, used under the shared one again; claim_entry looks whether it still is the one.
+      UTAN_ASSIGN(const bool made, make_coordination_anew());
+      UTAN_ASSIGN(const bool locked_again, file.try_lock(os::LockMode::shared));
+      if (!made || !locked_again) return false;
+      UTAN_ASSIGN(usable, open_coordination(status));
+      if (!usable) return false;
+    }
+    UTAN_ASSIGN(const bool claimed, claim_entry());
+    if (!claimed) return false;
+    UTAN_TRY(apply_settings());
+    return true;
+  }
+
+  Result<bool> still_there(const std::string& path, os::FileIdentity identity) {
+    Result<os::FileStatus> status = system_.status(path);
+    if (status.code() == Code::not_found) return false;
+    if (!status.ok()) return std::move(status).error();
+    return status->identity == identity;
+  }
+
+  Result<void> read_header(ByteCount size) {
+    FileHeader copies[2]{};
+    if (size.value < sizeof copies[0]) return Error(Code::format, "this is not a Utan store: it is too short");
+    UTAN_TRY(session_->data_file_->read(format::header_copy_offset(0), bytes_of(copies[0])));
+    if (size.value >= format::header_copy_offset(1).value + sizeof copies[1]) {
+      UTAN_TRY(session_->data_file_->read(format::header_copy_offset(1), bytes_of(copies[1])));
+    }
+    UTAN_ASSIGN(header_, format::choose_header(copies[0], copies[1], size));
+    return {};
+  }
+
+  Result<void> map_data(ByteCount size) {
+    const std::uint64_t wanted = std::max(reservation_min, reservation_factor * size.value);
+    const std::uint64_t most = system_.address_space_max().value;
+    const std::uint64_t reserve = std::min(wanted, most) / format::region_size * format::region_size;
+    if (reserve < size.value) {
+      return Error(Code::no_space, "there is not enough address space for a store of " + std::to_string(size.value) + " bytes");
+    }
+    UTAN_ASSIGN(session_->data_map_, session_->data_file_->map(
+                                         ByteCount{reserve}, writes() ? os::Access::read_write : os::Access::read_only));
+    UTAN_ASSIGN(session_->sentinel_, system_.fork_sentinel());
+    return {};
+  }
+
+  // Opens what is there. False: it is missing or not to be believed, and must be made anew.
+  Result<bool> open_coordination(const os::FileStatus& data) {
+    Result<std::unique_ptr<os::File>> opened =
+        system_.open(lock_path(), os::Access::read_write, os::Creation::existing, 0);
+    if (opened.code() == Code::not_found) return false;
+    if (!opened.ok()) return std::move(opened).error();
+    session_->lock_file_ = std::move(opened).value();
+    UTAN_ASSIGN(lock_status_, session_->lock_file_->status());
+    if (lock_status_.size.value < format::coordination_size_min) return false;
+    UTAN_ASSIGN(session_->coordination_map_, session_->lock_file_->map(ByteCount{format::coordination_size_max},
+                                                                       os::Access::read_write));
+    session_->coordination_ = Coordination(session_->coordination_map_->data());
+    if (!believed(data)) return false;
+    UTAN_ASSIGN(const bool others, session_->data_file_->others_hold_bytes(0, format::process_entry_count));
+    const CoordinationFixed& fixed = session_->coordination_.fixed();
+    if (others) return true;
+    // Nobody is alive: what has written nothing holds nothing, and a failed flush ends with its users.
+    if (lock_status_.identity.inode == made_inode_) return true;
+    return fixed.marked.load(std::memory_order_acquire) == static_cast<std::uint64_t>(Marked::yes) &&
+           fixed.health.load(std::memory_order_acquire) == 0;
+  }
+
+  bool believed(const os::FileStatus& data) {
+    const CoordinationFixed& fixed = session_->coordination_.fixed();
+    const CoordinationHeader& own = fixed.header;
+    if (std::memcmp(own.magic, format::coordination_magic, sizeof own.magic) != 0 ||
+        own.version != format::coordination_version || own.checksum != format::coordination_checksum(own)) {
+      return false;
+    }
+    const std::optional<os::BootId> boot = system_.boot_id();
+    if (own.boot_id_known == 0 || !boot || std::memcmp(own.boot_id, boot->data(), boot->size()) != 0) return false;
+    if (own.data_device != data.identity.device || own.data_inode != data.identity.inode ||
+        own.own_inode != lock_status_.identity.inode || own.store_id != header_.store_id) {
+      return false;
+    }
+    const auto marked = static_cast<Marked>(fixed.marked.load(std::memory_order_acquire));
+    const bool fresh = marked == Marked::no && header_.incarnation == own.incarnation_before;
+    const bool running = marked != Marked::closed && header_.incarnation == own.incarnation && header_.clean == 0;
+    if (!fresh && !running) return false;
+    if (fixed.line_count.load(std::memory_order_acquire) > format::line_count_max ||
+        format::coordination_size(fixed.line_count.load(std::memory_order_acquire)) > lock_status_.size.value) {
+      return false;
+    }
+    const std::uint64_t size = fixed.file_size.load(std::memory_order_acquire);
+    if (size > data.size.value || size < format::file_size_min || size > session_->data_map_->reserved().value) return false;
+    return head_whole(HeadWord{fixed.head.load(std::memory_order_acquire)}, size);
+  }
+
+  // Is there, at head, a commit block whose number is head's? Others may be committing: then head has moved on.
+  bool head_whole(HeadWord head, std::uint64_t size) {
+    const CoordinationFixed& fixed = session_->coordination_.fixed();
+    for (int tries = 0; tries < 1000; ++tries) {
+      const std::uint64_t at = head.block().value;
+      if (at < format::regions_offset || at + sizeof(CommitBlock) > fixed.file_size.load(std::memory_order_acquire) ||
+          fixed.file_size.load(std::memory_order_acquire) < size) {
+        return false;
+      }
+      const auto* mapped = reinterpret_cast<const CommitBlock*>(session_->data_map_->data() + at);
+      const std::uint64_t number = format::load_commit_number(mapped);
+      CommitBlock block;
+      std::memcpy(static_cast<void*>(&block), mapped, sizeof block);
+      const bool whole = head.matches(number) && commit_block_whole(block, number);
+      if (whole) return true;
+      const HeadWord now{fixed.head.load(std::memory_order_seq_cst)};
+      if (now == head) return false;
+      head = now;
+    }
+    return true;  // it moves too fast to be looked at: it is alive
+  }
+
+  Result<bool> claim_entry() {
+    const Coordination coordination = session_->coordination_;
+    const os::LockMode mode = writes() ? os::LockMode::exclusive : os::LockMode::shared;
+    // First those that look free, then all: the dead are adopted by whoever gets their lock.
+    for (const bool dead_too : {false, true}) {
+      for (std::uint32_t i = 0; i < format::process_entry_count; ++i) {
+        format::ProcessEntry& entry = coordination.entry(i);
+        std::uint64_t claim = entry.claim.load(std::memory_order_acquire);
+        if ((claim & 1) != 0 && (!dead_too || !writes())) continue;
+        UTAN_ASSIGN(const bool locked, session_->data_file_->try_lock_byte(i, mode));
+        if (!locked) continue;
+        step(Step::attach_byte_locked);
+        claim = entry.claim.load(std::memory_order_acquire);
+        if ((claim & 1) != 0 && writes()) {
+          session_->map_heap();
+          session_->adopt_entry(i);
+          claim = entry.claim.load(std::memory_order_acquire);
+        }
+        if ((claim & 1) != 0 || !entry.claim.compare_exchange_strong(claim, claim | 1, std::memory_order_acq_rel)) {
+          session_->data_file_->unlock_byte(i);
+          continue;
+        }
+        entry.process_id.store(system_.process_id(), std::memory_order_relaxed);
+        entry.started_ns.store(system_.wall_now().value, std::memory_order_relaxed);
+        entry.flags.store(writes() ? 0 : 1, std::memory_order_relaxed);
+        step(Step::attach_entry_claimed);
+        session_->entry_ = i;
+        session_->owner_ = format::OwnerOfLine::make(i, claim >> 1);
+        UTAN_ASSIGN(const bool same, still_there(lock_path(), lock_status_.identity));
+        if (!same) {
+          entry.claim.store(((claim >> 1) + 1) << 1, std::memory_order_release);
+          session_->data_file_->unlock_byte(i);
+          return false;
+        }
+        session_->map_heap();
+        return true;
+      }
+    }
+    return Error(Code::no_space, std::to_string(format::process_entry_count) + " processes have this store open: no more can");
+  }
+
+  Result<void> apply_settings() {
+    auto& fixed = session_->coordination_.fixed();
+    if (options_.chunk_size == 0 || !writes() || options_.chunk_size == fixed.chunk_size.load(std::memory_order_relaxed)) {
+      return {};
+    }
+    return session_->change_chunk_size(options_.chunk_size);
+  }
+
+  // --- Coordination anew ----------------------------------------------------------------------------------------------
+
+  // False: somebody else is at it, or has done it.
+  Result<bool> make_coordination_anew() {
+    os::File& file = *session_->data_file_;
+    UTAN_ASSIGN(const bool alone, file.try_lock(os::LockMode::exclusive));
+    if (!alone) return false;
+    step(Step::recover_started);
+    // Converting the lock gave others a moment: look again at everything.
+    UTAN_ASSIGN(const os::FileStatus status, file.status());
+    UTAN_TRY(read_header(status.size));
+    UTAN_ASSIGN(const bool usable, open_coordination(status));
+    if (usable) return false;
+    UTAN_ASSIGN(const bool others, file.others_hold_bytes(0, format::process_entry_count));
+    if (others) {
+      return Error(Code::in_use,
+                   "other processes have this store open, but its lock file was deleted or replaced: close it everywhere, "
+                   "then open it again");
+    }
+    UTAN_TRY(write_coordination(status));
+    return true;
+  }
+
+  // The newest checkpoint that is whole.
+  Result<CheckpointSlot> newest_checkpoint(ByteCount size) {
+    CheckpointSlot best{};
+    for (std::uint64_t i = 0; i < format::checkpoint_slot_count; ++i) {
+      CheckpointSlot slot{};
+      std::memcpy(&slot, session_->data_map_->data() + format::slot_offset(i).value, sizeof slot);
+      if (format::valid_slot(slot, header_.store_id) && slot.number > best.number) best = slot;
+    }
+    if (best.number == 0) return Error(Code::corruption, "no checkpoint is whole: the store is damaged");
+    if (best.file_size > size.value) {
+      return Error(Code::corruption, "the file is truncated: " + std::to_string(size.value) + " bytes, its last checkpoint had " +
+                                         std::to_string(best.file_size));
+    }
+    CommitBlock block;
+    std::memcpy(static_cast<void*>(&block), session_->data_map_->data() + best.offset, sizeof block);
+    if (!commit_block_whole(block, best.number)) {
+      return Error(Code::corruption, "the commit of the last checkpoint, number " + std::to_string(best.number) + ", is damaged");
+    }
+    step(Step::recover_slot_chosen);
+    object_index_high_ = block.object_index_high;
+    return best;
+  }
+
+  static std::uint64_t usable_size(ByteCount size) {
+    std::uint64_t segments = format::segment_count(size);
+    const std::uint64_t tail = segments % format::segments_per_region;
+    // A region that is not even described whole is not there.
+    if (tail <= format::region_metadata_segments) segments -= tail;
+    return format::regions_offset + segments * format::segment_size;
+  }
+
+  Result<void> write_coordination(const os::FileStatus& data) {
+    UTAN_ASSIGN(const CheckpointSlot checkpoint, newest_checkpoint(data.size));
+    std::uint64_t random[2];
+    UTAN_TRY(system_.random(bytes_of(random)));
+    const std::string temporary = lock_path() + ".new-" + std::to_string(random[1]);
+    UTAN_ASSIGN(std::unique_ptr<os::File> file,
+                system_.open(temporary, os::Access::read_write, os::Creation::create_new, data.mode | 0600));
+    Result<void> made = fill_coordination(*file, data, checkpoint, random[0]);
+    step(Step::attach_coordination_made);
+    if (made.ok()) {
+      system_.match_ownership(temporary, data);
+      made = system_.rename(temporary, lock_path());
+    }
+    if (!made.ok()) {
+      static_cast<void>(system_.remove(temporary));
+      return made;
+    }
+    step(Step::attach_coordination_renamed);
+    return {};
+  }
+
+  Result<void> fill_coordination(os::File& file, const os::FileStatus& data, const CheckpointSlot& checkpoint,
+                                 std::uint64_t incarnation) {
+    UTAN_TRY(file.allocate(ByteCount{format::coordination_size_min}));
+    UTAN_ASSIGN(const os::FileStatus own, file.status());
+    // Written, not mapped: the zeroes that follow need no writing at all.
+    alignas(CoordinationFixed) std::byte space[sizeof(CoordinationFixed)]{};
+    auto& fixed = *new (space) CoordinationFixed{};
+    CoordinationHeader& header = fixed.header;
+    std::memcpy(header.magic, format::coordination_magic, sizeof header.magic);
+    header.version = format::coordination_version;
+    if (const std::optional<os::BootId> boot = system_.boot_id()) {
+      header.boot_id_known = 1;
+      std::memcpy(header.boot_id, boot->data(), boot->size());
+    }
+    header.store_id = header_.store_id;
+    header.data_device = data.identity.device;
+    header.data_inode = data.identity.inode;
+    header.own_inode = own.identity.inode;
+    made_inode_ = own.identity.inode;
+    header.incarnation = incarnation;
+    header.incarnation_before = header_.incarnation;
+    const bool clean = header_.clean != 0;
+    header.number_floor = clean ? checkpoint.number + 1 : checkpoint.number + recovery_jump;
+    header.opening_number = checkpoint.number;
+    const std::uint64_t size = usable_size(data.size);
+    header.trusted_from = clean ? header_.trusted_from : format::segment_count(ByteCount{size});
+    header.checksum = format::coordination_checksum(header);
+    fixed.head.store(HeadWord::make(Offset{checkpoint.offset}, CommitNumber{checkpoint.number}).word);
+    fixed.object_index_next.store(object_index_high_);
+    fixed.file_size.store(size);
+    fixed.line_count.store(format::lines_per_growth);
+    fixed.chunk_size.store(header_.chunk_size);
+    fixed.durable_number.store(checkpoint.number);
+    fixed.leaked_count_max.store(header_.leaked_count_max);
+    return file.write(Offset{0}, std::span<const std::byte>(space));
+  }
+
+  os::System& system_;
+  std::string path_;
+  OpenOptions options_;
+  Nanoseconds deadline_;
+  std::shared_ptr<Session> session_;
+  FileHeader header_{};
+  os::FileStatus lock_status_;
+  std::uint64_t object_index_high_ = 0;
+  std::uint64_t made_inode_ = 0;  // of the coordination file that this call made
+};
+
+void Session::map_heap() {
+  heap_ = heap::Heap(data_map_->data(), data_map_->reserved(), coordination_, *data_file_);
+}
+
+Result<std::shared_ptr<Session>> Session::open(os::System& system, const std::string& path, const OpenOptions& options) {
+  if (options.chunk_size != 0 && (options.chunk_size < format::chunk_size_min || options.chunk_size > format::chunk_size_max)) {
+    return Error(Code::invalid, "chunk_size must be 64 KiB to 1 GiB, not " + std::to_string(options.chunk_size));
+  }
+  return Opener(system, path, options).run();
+}
+
+// --- The header -------------------------------------------------------------------------------------------------------------
+
+Result<FileHeader> Session::read_header() const {
+  FileHeader copies[2];
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    std::memcpy(&copies[i], data_map_->data() + format::header_copy_offset(i).value, sizeof copies[i]);
+  }
+  return format::choose_header(copies[0], copies[1], heap_.file_size());
+}
+
+// Writes the copy that does not count, word by word: others may be writing the very same at this moment.
+Result<void> Session::write_header(const FileHeader& header) {
+  FileHeader now = header;
+  ++now.sequence;
+  now.checksum = format::header_checksum(now);
+  auto* words = reinterpret_cast<std::uint64_t*>(data_map_->data() + format::header_copy_offset(now.sequence).value);
+  static_assert(sizeof now % 8 == 0);
+  std::uint64_t values[sizeof now / 8];
+  std::memcpy(values, &now, sizeof now);
+  for (std::size_t i = 0; i < std::size(values); ++i) {
+    std::atomic_ref<std::uint64_t>(words[i]).store(values[i], std::memory_order_relaxed);
+  }
+  Result<void> flushed = data_file_->flush();
+  if (!flushed.ok()) return fail_flush(std::move(flushed).error());
+  return {};
+}
+
+Result<void> Session::mark() {
+  auto& fixed = coordination_.fixed();
+  if (read_only_) return Error(Code::read_only, path_ + ": the store was opened read only");
+  if (fixed.health.load(std::memory_order_acquire) != 0) {
+    return Error(Code::read_only, path_ + ": the store is read only since a flush failed (error " +
+                                      std::to_string(fixed.health_errno.load(std::memory_order_relaxed)) +
+                                      "): close it everywhere and open it again; what was not durable is lost");
+  }
+  UTAN_ASSIGN(FileHeader header, read_header());
+  // The flush also makes the checkpoint durable that this session stands on, before anything it does not need is reused.
+  if (header.incarnation != fixed.header.incarnation || header.clean != 0) {
+    header.incarnation = fixed.header.incarnation;
+    header.clean = 0;
+    header.trusted_from = fixed.header.trusted_from;
+    UTAN_TRY(write_header(header));
+  } else {
+    Result<void> flushed = data_file_->flush();
+    if (!flushed.ok()) return fail_flush(std::move(flushed).error());
+  }
+  step(Step::attach_marked);
+  fixed.marked.store(static_cast<std::uint64_t>(Marked::yes), std::memory_order_release);
+  return {};
+}
+
+Result<void> Session::change_chunk_size(std::uint64_t size) {
+  UTAN_TRY(mark());
+  const std::lock_guard lock(mutex_);
+  UTAN_ASSIGN(FileHeader header, read_header());
+  header.chunk_size = size;
+  UTAN_TRY(write_header(header));
+  coordination_.fixed().chunk_size.store(size, std::memory_order_relaxed);
+  return {};
+}
+
+}  // namespace utan::commit

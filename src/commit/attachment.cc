@@ -1,0 +1,186 @@
+#include "commit/attachment.h"
+
+#include <algorithm>
+#include <new>
+
+#include "base/check.h"
+#include "commit/thread.h"
+
+namespace utan::commit {
+
+thread_local constinit ThreadCache thread_cache __attribute__((tls_model("initial-exec")));
+
+namespace {
+
+// What this thread holds in each session; given back when the thread ends.
+struct ThreadTable {
+  struct Item {
+    std::weak_ptr<Session> session;
+    std::uint64_t id;
+    Thread* thread;
+  };
+  std::vector<Item> items;
+  ~ThreadTable() {
+    thread_cache = ThreadCache{};
+    for (const Item& item : items) {
+      const std::shared_ptr<Session> session = item.session.lock();
+      if (session != nullptr && !session->forked()) session->release_thread(item.thread);
+    }
+  }
+};
+thread_local ThreadTable thread_table;
+
+}  // namespace
+
+// All attachments of this process. The one mutable global of the engine: that one file is one attachment, and that a
+// child must find what its parent had open, are facts of a process.
+struct Registry {
+  // Places are reused and never freed, so that the handler in a child can walk them whatever the parent was doing.
+  struct Place {
+    std::atomic<Attachment*> attachment{nullptr};
+    Place* next = nullptr;
+  };
+
+  static Registry& instance() {
+    static Registry registry;
+    return registry;
+  }
+
+  static void in_child() {
+    Registry& registry = instance();
+    // Whoever held these in the parent does not exist here.
+    new (&registry.mutex) std::mutex;
+    for (Place* place = registry.first.load(std::memory_order_acquire); place != nullptr; place = place->next) {
+      Attachment* attachment = place->attachment.load(std::memory_order_acquire);
+      if (attachment == nullptr) continue;
+      new (&attachment->mutex_) std::mutex;
+      attachment->session_->forget_in_child();
+    }
+  }
+
+  Attachment* find(os::System& system, os::FileIdentity identity, bool read_only) const {
+    for (Place* place = first.load(std::memory_order_acquire); place != nullptr; place = place->next) {
+      Attachment* attachment = place->attachment.load(std::memory_order_acquire);
+      if (attachment != nullptr && attachment->system_ == &system && attachment->session_->identity() == identity &&
+          attachment->read_only() == read_only) {
+        return attachment;
+      }
+    }
+    return nullptr;
+  }
+
+  void add(Attachment* attachment) {
+    for (Place* place = first.load(std::memory_order_acquire); place != nullptr; place = place->next) {
+      if (place->attachment.load(std::memory_order_acquire) == nullptr) {
+        place->attachment.store(attachment, std::memory_order_release);
+        return;
+      }
+    }
+    auto* place = new Place;
+    place->attachment.store(attachment, std::memory_order_relaxed);
+    place->next = first.load(std::memory_order_relaxed);
+    first.store(place, std::memory_order_release);
+  }
+
+  void remove(const Attachment* attachment) {
+    for (Place* place = first.load(std::memory_order_acquire); place != nullptr; place = place->next) {
+      if (place->attachment.load(std::memory_order_acquire) == attachment) place->attachment.store(nullptr, std::memory_order_release);
+    }
+  }
+
+  std::mutex mutex;
+  std::atomic<Place*> first{nullptr};
+  std::vector<os::System*> hooked;  // systems whose fork handler is registered
+};
+
+Attachment::Attachment(os::System& system, std::string path, const OpenOptions& options, std::shared_ptr<Session> session)
+    : system_(&system),
+      path_(std::move(path)),
+      options_(options),
+      session_id_(session->unique_id()),
+      session_(std::move(session)) {
+  // A child opens what its parent had; it never creates or replaces it.
+  if (options_.mode != OpenMode::read_only) options_.mode = OpenMode::existing;
+  options_.chunk_size = 0;
+}
+
+Result<Attachment*> Attachment::open(os::System& system, const std::string& path, const OpenOptions& options) {
+  UTAN_ASSIGN(std::string resolved, system.resolve(path));
+  Registry& registry = Registry::instance();
+  const std::lock_guard lock(registry.mutex);
+  if (std::find(registry.hooked.begin(), registry.hooked.end(), &system) == registry.hooked.end()) {
+    UTAN_TRY(system.at_fork_in_child(&Registry::in_child));
+    registry.hooked.push_back(&system);
+  }
+  const Result<os::FileStatus> status = system.status(resolved);
+  if (status.ok()) {
+    Attachment* open = registry.find(system, status->identity, options.mode == OpenMode::read_only);
+    if (open != nullptr && options.mode == OpenMode::fresh) {
+      return Error(Code::in_use, resolved + ": this process has it open: it cannot be replaced by a new store");
+    }
+    if (open != nullptr) {
+      ++open->handles_;
+      return open;
+    }
+  }
+  UTAN_ASSIGN(std::shared_ptr<Session> session, Session::open(system, resolved, options));
+  auto* attachment = new Attachment(system, std::move(resolved), options, std::move(session));
+  registry.add(attachment);
+  return attachment;
+}
+
+void Attachment::share() {
+  const std::lock_guard lock(Registry::instance().mutex);
+  ++handles_;
+}
+
+Result<void> Attachment::close(Attachment* attachment) {
+  Registry& registry = Registry::instance();
+  const std::lock_guard lock(registry.mutex);
+  if (--attachment->handles_ > 0) return {};
+  registry.remove(attachment);
+  Result<void> left;
+  if (!attachment->session_->forked()) left = attachment->session_->leave();
+  delete attachment;
+  return left;
+}
+
+Result<void> Attachment::attach_in_child() {
+  const std::lock_guard lock(mutex_);
+  if (!session_->forked()) return {};  // another thread was faster
+  // Also where no handler ran: the parent's locks must not seem alive because of this process.
+  session_->forget_in_child();
+  UTAN_ASSIGN(std::shared_ptr<Session> fresh, Session::open(*system_, path_, options_));
+  if (fresh->identity() != session_->identity()) {
+    static_cast<void>(fresh->leave());
+    return Error(Code::closed, path_ + ": the file was replaced since this process was forked: open it again");
+  }
+  parents_.push_back(std::move(session_));
+  session_ = std::move(fresh);
+  session_id_.store(session_->unique_id(), std::memory_order_release);
+  return {};
+}
+
+Result<Session*> Attachment::session() {
+  if (session_->forked()) UTAN_TRY(attach_in_child());
+  return session_.get();
+}
+
+Result<Thread*> Attachment::thread_slowly() {
+  UTAN_ASSIGN(Session* const session, this->session());
+  const std::uint64_t id = session->unique_id();
+  auto& items = thread_table.items;
+  for (const auto& item : items) {
+    if (item.id == id) {
+      thread_cache = {id, item.thread};
+      return item.thread;
+    }
+  }
+  std::erase_if(items, [](const auto& item) { return item.session.expired(); });
+  UTAN_ASSIGN(Thread* const thread, session->claim_thread());
+  items.push_back({session_, id, thread});
+  thread_cache = {id, thread};
+  return thread;
+}
+
+}  // namespace utan::commit

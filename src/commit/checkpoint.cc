@@ -1,0 +1,132 @@
+// Checkpoints: making a commit one that the data file alone can be opened at (rules D4, D5, D7).
+//
+// Pin the newest commit; flush the data; claim a slot; write it; flush. From the moment the slot is written the kernel
+// may bring it to the disk at any time, so its claim protects the commit until a checkpoint at least as new is known to
+// be durable, also when the writer dies in between.
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "base/check.h"
+#include "base/step.h"
+#include "commit/session.h"
+#include "commit/thread.h"
+
+namespace utan::commit {
+
+using format::CheckpointClaim;
+using format::CheckpointSlot;
+
+namespace {
+
+// Is the process that claimed a slot still there? Its entry has moved on when it was adopted or left.
+bool claimant_gone(const format::Coordination& coordination, std::uint64_t claimant) {
+  const format::OwnerOfLine owner{claimant};
+  if (owner.entry() >= format::process_entry_count) return true;
+  const std::uint64_t claim = coordination.entry(owner.entry()).claim.load(std::memory_order_acquire);
+  return (claim & 1) == 0 || format::OwnerOfLine::make(owner.entry(), claim >> 1).word != claimant;
+}
+
+}  // namespace
+
+Error Session::fail_flush(Error error) {
+  auto& fixed = coordination_.fixed();
+  fixed.health_errno.store(static_cast<std::uint64_t>(error.system_error()), std::memory_order_relaxed);
+  fixed.health.store(static_cast<std::uint64_t>(format::Health::flush_failed), std::memory_order_release);
+  return std::move(error).in(path_ + ": a flush failed, the store is read only from now on; close it everywhere and open it "
+                                     "again to go on from the last checkpoint");
+}
+
+// A slot that nobody alive is writing and that does not hold the newest checkpoint: the oldest of them.
+std::uint64_t Session::claim_slot() {
+  for (;;) {
+    const std::uint64_t durable = coordination_.fixed().durable_number.load(std::memory_order_seq_cst);
+    std::uint64_t best = format::checkpoint_slot_count;
+    std::uint64_t best_number = ~std::uint64_t{0};
+    std::uint64_t best_claimant = 0;
+    for (std::uint64_t i = 0; i < format::checkpoint_slot_count; ++i) {
+      const CheckpointClaim& claim = coordination_.claim(i);
+      const std::uint64_t claimant = claim.claimant.load(std::memory_order_acquire);
+      const std::uint64_t claimed = claim.number.load(std::memory_order_acquire);
+      if (claimant != 0 && (claimed > durable || !claimant_gone(coordination_, claimant))) continue;
+      CheckpointSlot slot;
+      std::memcpy(&slot, data_map_->data() + format::slot_offset(i).value, sizeof slot);
+      const std::uint64_t number = slot.checksum == format::slot_checksum(slot) ? slot.number : 0;
+      if (number >= durable || number >= best_number) continue;
+      best = i;
+      best_number = number;
+      best_claimant = claimant;
+    }
+    if (best == format::checkpoint_slot_count) return best;
+    if (coordination_.claim(best).claimant.compare_exchange_strong(best_claimant, owner_.word, std::memory_order_acq_rel)) {
+      return best;
+    }
+  }
+}
+
+Result<void> Session::checkpoint() {
+  auto& fixed = coordination_.fixed();
+  if (fixed.marked.load(std::memory_order_acquire) != static_cast<std::uint64_t>(format::Marked::yes)) {
+    return {};  // nothing was written since the store was opened
+  }
+  UTAN_TRY(prepare_writing());
+  UTAN_ASSIGN(const PinPlace place, claim_pin());
+  Pinned pinned;
+  const auto unpin = [&place] { place.thread->unpin_extra(place.index); };
+  if (!place.thread->pin_extra(place.index, pinned)) {
+    unpin();
+    return Error(Code::corruption, path_ + ": the newest commit cannot be read");
+  }
+  step(Step::checkpoint_pinned);
+  Result<void> done = write_checkpoint(pinned.number(), pinned.head.block());
+  // Only now: until `durable_number` says so, the pin or the claim protects the commit.
+  unpin();
+  return done;
+}
+
+Result<void> Session::write_checkpoint(CommitNumber commit, Offset block) {
+  auto& fixed = coordination_.fixed();
+  if (fixed.durable_number.load(std::memory_order_seq_cst) >= commit.value) return {};
+  const ByteCount size = heap_.file_size();
+  if (Result<void> flushed = data_file_->flush(); !flushed.ok()) return fail_flush(std::move(flushed).error());
+  step(Step::checkpoint_data_flushed);
+  const std::uint64_t index = claim_slot();
+  if (index == format::checkpoint_slot_count) {
+    return Error(Code::in_use, path_ + ": all checkpoint slots are being written by others: try again");
+  }
+  CheckpointClaim& claim = coordination_.claim(index);
+  // seq_cst: before the pin is let go, for those who scan pins and then claims.
+  claim.number.store(commit.value, std::memory_order_seq_cst);
+  step(Step::checkpoint_slot_claimed);
+  CheckpointSlot slot{};
+  std::memcpy(slot.magic, format::magic, sizeof slot.magic);
+  slot.store_id = coordination_.fixed().header.store_id;
+  slot.number = commit.value;
+  slot.offset = block.value;
+  slot.file_size = size.value;
+  slot.incarnation = fixed.header.incarnation;
+  slot.time_ns = system_->wall_now().value;
+  slot.checksum = format::slot_checksum(slot);
+  auto* words = reinterpret_cast<std::uint64_t*>(data_map_->data() + format::slot_offset(index).value);
+  std::uint64_t values[sizeof slot / 8];
+  std::memcpy(values, &slot, sizeof slot);
+  for (std::size_t i = 0; i < std::size(values); ++i) {
+    std::atomic_ref<std::uint64_t>(words[i]).store(values[i], std::memory_order_relaxed);
+  }
+  step(Step::checkpoint_slot_written);
+  if (Result<void> flushed = data_file_->flush(); !flushed.ok()) {
+    // The slot may or may not be on the disk: its claim stays and goes on protecting the commit.
+    return fail_flush(std::move(flushed).error());
+  }
+  step(Step::checkpoint_slot_flushed);
+  std::uint64_t durable = fixed.durable_number.load(std::memory_order_seq_cst);
+  while (durable < commit.value &&
+         !fixed.durable_number.compare_exchange_weak(durable, commit.value, std::memory_order_seq_cst)) {
+  }
+  step(Step::checkpoint_published);
+  claim.number.store(0, std::memory_order_seq_cst);
+  claim.claimant.store(0, std::memory_order_release);
+  return {};
+}
+
+}  // namespace utan::commit

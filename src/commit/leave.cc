@@ -1,0 +1,228 @@
+// Leaving a store, lines of threads, and what a session knows about its store.
+#include <algorithm>
+#include <string>
+
+#include "base/check.h"
+#include "base/step.h"
+#include "commit/reclaim.h"
+#include "commit/session.h"
+#include "commit/thread.h"
+
+namespace utan::commit {
+
+using format::CommitBlock;
+using format::HeadWord;
+using format::Line;
+using format::Marked;
+
+// --- Lines ------------------------------------------------------------------------------------------------------------------
+
+// A line that nobody has, or a new one at the end of the coordination file.
+Result<std::uint64_t> Session::claim_line() {
+  auto& fixed = coordination_.fixed();
+  for (;;) {
+    const std::uint64_t count = std::min(fixed.line_count.load(std::memory_order_acquire), format::line_count_max);
+    for (std::uint64_t i = 0; i < count; ++i) {
+      Line& line = coordination_.line(i);
+      std::uint64_t nobody = 0;
+      if (line.owner.load(std::memory_order_relaxed) != 0) continue;
+      // Before it is owned: scans look at lines below this mark only.
+      std::uint64_t high = fixed.line_high.load(std::memory_order_relaxed);
+      while (high < i + 1 && !fixed.line_high.compare_exchange_weak(high, i + 1, std::memory_order_seq_cst)) {
+      }
+      if (!line.owner.compare_exchange_strong(nobody, owner_.word, std::memory_order_acq_rel)) continue;
+      line.generation.fetch_add(1, std::memory_order_acq_rel);
+      step(Step::attach_line_claimed);
+      return i;
+    }
+    if (count == format::line_count_max) {
+      return Error(Code::no_space, path_ + ": " + std::to_string(format::line_count_max) +
+                                       " threads use this store: no more can");
+    }
+    std::uint64_t seen = count;
+    const std::uint64_t more = std::min(count + std::max(format::lines_per_growth, count / 2), format::line_count_max);
+    UTAN_TRY(lock_file_->allocate(ByteCount{format::coordination_size(more)}));
+    fixed.line_count.compare_exchange_strong(seen, more, std::memory_order_acq_rel);
+  }
+}
+
+Result<Thread*> Session::claim_thread() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& thread : threads_) {
+    if (!thread->in_use_) {
+      thread->in_use_ = true;
+      return thread.get();
+    }
+  }
+  UTAN_ASSIGN(const std::uint64_t line, claim_line());
+  threads_.push_back(std::make_unique<Thread>(*this, line));
+  return threads_.back().get();
+}
+
+void Session::release_thread(Thread* thread) {
+  const std::lock_guard lock(mutex_);
+  if (left_) return;
+  thread->in_use_ = false;
+  // Its line stays with this process for the next thread, and what it owns with it; but not the blocks that it could
+  // free now.
+  thread->reclaim();
+}
+
+Result<PinPlace> Session::claim_pin() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& thread : threads_) {
+    const int index = thread->claim_extra();
+    if (index >= 0) return PinPlace{thread.get(), static_cast<unsigned>(index)};
+  }
+  UTAN_ASSIGN(const std::uint64_t line, claim_line());
+  threads_.push_back(std::make_unique<Thread>(*this, line));
+  threads_.back()->in_use_ = false;
+  return PinPlace{threads_.back().get(), static_cast<unsigned>(threads_.back()->claim_extra())};
+}
+
+// --- Leaving ---------------------------------------------------------------------------------------------------------------
+
+Session::~Session() {
+  if (!left_ && sentinel_ != nullptr && owner_.word != 0 && !forked()) static_cast<void>(leave());
+}
+
+void Session::forget_in_child() {
+  left_ = true;
+  data_file_.reset();
+  lock_file_.reset();
+}
+
+void Session::give_up_threads() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& thread : threads_) thread->give_up();
+  threads_.clear();
+}
+
+Result<void> Session::leave() {
+  if (left_) return {};
+  Result<void> out;
+  auto& fixed = coordination_.fixed();
+  const bool changed = fixed.marked.load(std::memory_order_acquire) == static_cast<std::uint64_t>(Marked::yes) &&
+                       !read_only_ && fixed.health.load(std::memory_order_acquire) == 0;
+  bool last = false;
+  if (changed) {
+    adopt_dead();
+    last = alone();
+    if (last) out = checkpoint();
+    step(Step::close_checkpointed);
+  }
+  const std::uint64_t checkpointed = fixed.durable_number.load(std::memory_order_seq_cst);
+  give_up_threads();
+  left_ = true;
+  if (changed && last && out.ok()) {
+    Result<void> closed = close_cleanly(CommitNumber{checkpointed});
+    if (!closed.ok()) out = std::move(closed);
+  }
+  format::ProcessEntry& entry = coordination_.entry(entry_);
+  const std::uint64_t claim = entry.claim.load(std::memory_order_relaxed);
+  entry.claim.store(((claim >> 1) + 1) << 1, std::memory_order_release);
+  data_file_->unlock_byte(entry_);
+  data_file_.reset();
+  lock_file_.reset();
+  return out;
+}
+
+bool Session::alone() {
+  const Result<bool> others = data_file_->others_hold_bytes(0, format::process_entry_count);
+  return others.ok() && !others.value();
+}
+
+// The last one to leave: with nobody else there, and nobody able to come, bitmaps are made exact and the store is
+// marked clean. Does nothing if somebody came or committed in the meantime.
+Result<void> Session::close_cleanly(CommitNumber checkpointed) {
+  const Result<bool> locked = data_file_->try_lock(os::LockMode::exclusive);
+  if (!locked.ok() || !locked.value()) return {};
+  const auto unlock = [this](Result<void> result) {
+    data_file_->unlock();
+    return result;
+  };
+  if (!alone()) return unlock({});
+  auto& fixed = coordination_.fixed();
+  const HeadWord head{fixed.head.load(std::memory_order_seq_cst)};
+  if (format::load_commit_number(heap_.at<CommitBlock>(head.block())) != checkpointed.value) return unlock({});
+  step(Step::close_exclusive);
+  // The checkpoint that stands now is head: nothing older is visible to anybody.
+  for (std::uint64_t i = 0; i < format::checkpoint_slot_count; ++i) {
+    coordination_.claim(i).number.store(0, std::memory_order_relaxed);
+    coordination_.claim(i).claimant.store(0, std::memory_order_relaxed);
+  }
+  UTAN_TRY(drain_everything());
+  step(Step::close_drained);
+  if (Result<void> flushed = data_file_->flush(); !flushed.ok()) return unlock(fail_flush(std::move(flushed).error()));
+  step(Step::close_flushed);
+  Result<format::FileHeader> header = read_header();
+  if (!header.ok()) return unlock(std::move(header).error());
+  header->clean = 1;
+  header->leaked_count_max = fixed.leaked_count_max.load(std::memory_order_relaxed);
+  if (Result<void> written = write_header(*header); !written.ok()) return unlock(std::move(written));
+  step(Step::close_flagged);
+  fixed.marked.store(static_cast<std::uint64_t>(Marked::closed), std::memory_order_release);
+  return unlock({});
+}
+
+Result<void> Session::drain_everything() {
+  UTAN_ASSIGN(const std::uint64_t mine, claim_line());
+  Line& own = coordination_.line(mine);
+  {
+    heap::Allocator allocator(heap_, own, mine, own.generation.load(std::memory_order_relaxed));
+    Horizon horizon;
+    horizon.scan(heap_);
+    const std::uint64_t lines = fixed_line_high();
+    for (std::uint64_t i = 0; i < lines; ++i) {
+      Reclaimer reclaimer(heap_, coordination_.line(i), allocator);
+      reclaimer.drain(horizon);
+      reclaimer.file_open_chunks();
+    }
+    Reclaimer reclaimer(heap_, own, allocator);
+    reclaimer.retry_waiting(horizon);
+    allocator.release_all();
+  }
+  own.generation.fetch_add(1, std::memory_order_acq_rel);
+  own.owner.store(0, std::memory_order_release);
+  return {};
+}
+
+std::uint64_t Session::fixed_line_high() const {
+  return coordination_.fixed().line_high.load(std::memory_order_seq_cst);
+}
+
+// --- Statistics ------------------------------------------------------------------------------------------------------------
+
+SessionStatistics Session::statistics() const {
+  SessionStatistics out;
+  const auto& fixed = coordination_.fixed();
+  out.heap = heap_.statistics();
+  out.file_size = heap_.file_size();
+  const HeadWord head{fixed.head.load(std::memory_order_acquire)};
+  out.newest = CommitNumber{format::load_commit_number(heap_.at<CommitBlock>(head.block()))};
+  out.durable = CommitNumber{fixed.durable_number.load(std::memory_order_relaxed)};
+  out.leaked_max = Count{fixed.leaked_count_max.load(std::memory_order_relaxed)};
+  out.incarnation = fixed.header.incarnation;
+  for (std::uint32_t i = 0; i < format::process_entry_count; ++i) {
+    out.processes.value += coordination_.entry(i).claim.load(std::memory_order_relaxed) & 1;
+  }
+  const std::uint64_t lines = fixed_line_high();
+  const auto count_pin = [&out](std::uint64_t number) {
+    if (number == format::pin_free) return;
+    ++out.pins.value;
+    if (number != format::pin_open && (out.oldest_pin.value == 0 || number < out.oldest_pin.value)) {
+      out.oldest_pin = CommitNumber{number};
+    }
+  };
+  for (std::uint64_t i = 0; i < lines; ++i) {
+    const Line& line = coordination_.line(i);
+    if (line.owner.load(std::memory_order_relaxed) != 0) ++out.threads.value;
+    for (const auto& pin : line.pins) count_pin(pin.number.load(std::memory_order_relaxed));
+    for (const auto& extra : line.extra_pins) {
+      for (const auto& pin : extra.pins) count_pin(pin.number.load(std::memory_order_relaxed));
+    }
+  }
+  return out;
+}
+
+}  // namespace utan::commit

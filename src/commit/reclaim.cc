@@ -1,0 +1,371 @@
+#include "commit/reclaim.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/step.h"
+
+namespace utan::commit {
+
+using format::ChainWord;
+using format::CommitBlock;
+using format::HeadWord;
+using format::Line;
+using format::List;
+using format::ReplacedEntry;
+using format::WaitingChunk;
+using format::WaitingEntry;
+
+namespace {
+
+// A queue may hold this many commits that a pin blocks before their blocks move to chunks. Pins of single reads are gone
+// by then.
+constexpr std::uint64_t patience = 256;
+
+std::uint64_t birth_of(const heap::Heap& heap, Offset block) {
+  return std::atomic_ref<std::uint64_t>(heap.at<format::BlockHeader>(block)->birth).load(std::memory_order_relaxed);
+}
+
+bool plausible(const heap::Heap& heap, Offset block) {
+  return block.value >= format::regions_offset && block.value < heap.file_size().value && block.value % 8 == 0;
+}
+
+}  // namespace
+
+// --- Horizon ------------------------------------------------------------------------------------------------------------
+
+void Horizon::scan(const heap::Heap& heap) {
+  const format::Coordination coordination = heap.coordination();
+  numbers_.clear();
+  head_number_ = 0;
+  for (int tries = 0; tries < 64 && head_number_ == 0; ++tries) {
+    const HeadWord head{coordination.fixed().head.load(std::memory_order_seq_cst)};
+    const std::uint64_t number = format::load_commit_number(heap.at<CommitBlock>(head.block()));
+    // While it is head its block is not reused.
+    if (head.matches(number) && coordination.fixed().head.load(std::memory_order_seq_cst) == head.word) head_number_ = number;
+  }
+  open_ = false;
+  abandoned_found_ = false;
+  const auto& fixed = coordination.fixed();
+  const auto add = [this](std::uint64_t number) {
+    if (number == format::pin_open) {
+      open_ = true;
+    } else if (number != format::pin_free) {
+      numbers_.push_back(number);
+    }
+  };
+  // seq_cst: these loads come after the load of head. A pin that they miss is set later, and then its owner finds that
+  // head is at this commit or a newer one (C1): it cannot be older than what was head before the scan.
+  const std::uint64_t lines = fixed.line_high.load(std::memory_order_seq_cst);
+  for (std::uint64_t i = 0; i < lines; ++i) {
+    Line& line = coordination.line(i);
+    for (const auto& pin : line.pins) add(pin.number.load(std::memory_order_seq_cst));
+    const std::uint64_t extra = line.extra_pins_high.load(std::memory_order_seq_cst);
+    for (std::uint64_t j = 0; j < extra && j < format::extra_pin_count; ++j) {
+      add(line.extra_pins[j / format::pins_per_line].pins[j % format::pins_per_line].number.load(std::memory_order_seq_cst));
+    }
+    if (!abandoned_found_ && line.owner.load(std::memory_order_relaxed) == 0 &&
+        (line.queue.load(std::memory_order_relaxed) != 0 || line.taken.load(std::memory_order_relaxed) != 0)) {
+      abandoned_found_ = true;
+      abandoned_line_ = i;
+    }
+  }
+  // Checkpoints after pins.
+  const std::uint64_t durable = fixed.durable_number.load(std::memory_order_seq_cst);
+  add(durable);
+  for (std::uint64_t i = 0; i < format::checkpoint_slot_count; ++i) {
+    const std::uint64_t number = coordination.claim(i).number.load(std::memory_order_seq_cst);
+    if (number > durable) add(number);
+  }
+  std::sort(numbers_.begin(), numbers_.end());
+}
+
+std::uint64_t Horizon::blocking(std::uint64_t born, std::uint64_t replaced_by) const {
+  if (replaced_by > head_number_) return std::max<std::uint64_t>(head_number_, 1);
+  const auto above = std::lower_bound(numbers_.begin(), numbers_.end(), replaced_by);
+  if (above == numbers_.begin()) return 0;
+  const std::uint64_t newest = *(above - 1);
+  return newest >= born ? newest : 0;
+}
+
+// --- Reclaimer -----------------------------------------------------------------------------------------------------------
+
+Reclaimer::Reclaimer(const heap::Heap& heap, Line& line, heap::Allocator& allocator)
+    : heap_(&heap), line_(&line), allocator_(&allocator) {
+  // What an earlier owner left in the queue.
+  Offset at = ChainWord{line.queue.load(std::memory_order_acquire)}.offset();
+  while (at && plausible(heap, at)) {
+    tail_ = at;
+    ++queued_;
+    at = Offset{heap.at<CommitBlock>(at)->owner_next};
+  }
+}
+
+bool Reclaimer::empty() const {
+  if (line_->queue.load(std::memory_order_relaxed) != 0 || line_->taken.load(std::memory_order_relaxed) != 0) return false;
+  return std::all_of(std::begin(line_->open_chunks), std::end(line_->open_chunks),
+                     [](const auto& chunk) { return chunk.load(std::memory_order_relaxed) == 0; });
+}
+
+void Reclaimer::enqueue(Offset commit_block) {
+  if (!tail_) {
+    line_->queue.store(ChainWord::make(commit_block, 0).word, std::memory_order_release);
+  } else {
+    heap_->at<CommitBlock>(tail_)->owner_next = commit_block.value;
+    std::atomic_thread_fence(std::memory_order_release);
+  }
+  tail_ = commit_block;
+  ++queued_;
+}
+
+void Reclaimer::free(Offset block) {
+  // A block that cannot be freed is damage, which the next check finds; freeing something else would spread it.
+  const bool freed = allocator_->free(block);
+  DCHECK(freed);
+  static_cast<void>(freed);
+  step(Step::drain_freed);
+}
+
+void Reclaimer::drain(const Horizon& horizon) {
+  if (line_->taken.load(std::memory_order_relaxed) != 0) work_on_taken(horizon);
+  if (horizon.open()) return;
+  while (line_->queue.load(std::memory_order_relaxed) != 0) {
+    if (!drain_front(horizon, queued_ <= patience)) return;
+  }
+}
+
+// Works on the first commit of the queue. False: it is not done and stays.
+bool Reclaimer::drain_front(const Horizon& horizon, bool patient) {
+  const ChainWord front{line_->queue.load(std::memory_order_relaxed)};
+  const Offset block = front.offset();
+  auto* commit = heap_->at<CommitBlock>(block);
+  const std::uint64_t number = commit->header.birth;
+  const std::uint64_t count = std::min<std::uint64_t>(commit->replaced_count, format::replaced_max);
+  for (std::uint64_t i = front.count(); i < count; ++i) {
+    const ReplacedEntry entry{commit->replaced[i]};
+    if (!plausible(*heap_, entry.offset())) {
+      line_->queue.store(ChainWord::make(block, i + 1).word, std::memory_order_release);
+      continue;
+    }
+    const std::uint64_t blocking = horizon.blocking(birth_of(*heap_, entry.offset()), number);
+    if (patient && (blocking != 0 || blocks_in_list(entry, number, horizon))) return false;
+    if (blocking == 0 && entry.how() == ReplacedEntry::How::list) {
+      // The list keeps its own count; it is advanced here only when the list is done.
+      release_list(entry.offset(), number, horizon);
+      line_->queue.store(ChainWord::make(block, i + 1).word, std::memory_order_release);
+      step(Step::drain_counted);
+      free(entry.offset());
+      continue;
+    }
+    // The count advances first: killed right after, this block leaks; the other way round it would be freed twice.
+    line_->queue.store(ChainWord::make(block, i + 1).word, std::memory_order_release);
+    step(Step::drain_counted);
+    if (blocking == 0) {
+      free(entry.offset());
+    } else {
+      wait(entry, number, blocking);
+    }
+  }
+  // The commit block itself: it is seen by its own number alone, and by whoever reads head.
+  const HeadWord head{heap_->coordination().fixed().head.load(std::memory_order_seq_cst)};
+  if (head.block() == block) return false;
+  const bool visible = horizon.is_visible(number);
+  if (visible && patient) return false;
+  const Offset next{commit->owner_next};
+  if (next && !plausible(*heap_, next)) return false;
+  line_->queue.store(next ? ChainWord::make(next, 0).word : 0, std::memory_order_release);
+  step(Step::drain_block_unlinked);
+  if (!next) tail_ = Offset{};
+  --queued_;
+  if (visible) {
+    wait(ReplacedEntry::make(block, ReplacedEntry::How::block), number + 1, number);
+  } else {
+    free(block);
+  }
+  step(Step::drain_block_freed);
+  return true;
+}
+
+// Does a pin still see something that is on this list?
+bool Reclaimer::blocks_in_list(ReplacedEntry entry, std::uint64_t replaced_by, const Horizon& horizon) const {
+  if (entry.how() != ReplacedEntry::How::list) return false;
+  const auto* list = heap_->at<List>(entry.offset());
+  const std::uint64_t count = std::min(list->count, format::list_entries_max);
+  for (std::uint64_t i = list->drained; i < count; ++i) {
+    const ReplacedEntry inner{list->entries()[i]};
+    if (plausible(*heap_, inner.offset()) && horizon.blocking(birth_of(*heap_, inner.offset()), replaced_by) != 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Frees the entries of a list that nobody sees itself, or lets them wait one by one.
+void Reclaimer::release_list(Offset offset, std::uint64_t replaced_by, const Horizon& horizon) {
+  auto* list = heap_->at<List>(offset);
+  if (list->header.kind != format::Kind::list || list->count > format::list_entries_max) return;
+  while (list->drained < list->count) {
+    const ReplacedEntry entry{list->entries()[list->drained]};
+    std::atomic_ref<std::uint64_t>(list->drained).store(list->drained + 1, std::memory_order_release);
+    step(Step::drain_counted);
+    if (plausible(*heap_, entry.offset())) release(entry, replaced_by, horizon);
+  }
+}
+
+// Frees what the entry names, or lets it wait. The caller has counted it already.
+void Reclaimer::release(ReplacedEntry entry, std::uint64_t replaced_by, const Horizon& horizon) {
+  const std::uint64_t blocking = horizon.blocking(birth_of(*heap_, entry.offset()), replaced_by);
+  if (blocking != 0) {
+    wait(entry, replaced_by, blocking);
+    return;
+  }
+  if (entry.how() == ReplacedEntry::How::list) release_list(entry.offset(), replaced_by, horizon);
+  free(entry.offset());
+}
+
+void Reclaimer::wait(ReplacedEntry entry, std::uint64_t replaced_by, std::uint64_t blocking) {
+  step(Step::wait_counted);
+  // All entries of a chunk wait for the same commit, so that it is looked at again only when that one is let go.
+  std::atomic<std::uint64_t>* place = nullptr;
+  for (auto& open : line_->open_chunks) {
+    const Offset chunk{open.load(std::memory_order_relaxed)};
+    if (chunk && heap_->at<WaitingChunk>(chunk)->blocking == blocking) place = &open;
+  }
+  if (place == nullptr) {
+    for (auto& open : line_->open_chunks) {
+      if (open.load(std::memory_order_relaxed) == 0) place = &open;
+    }
+    if (place == nullptr) {
+      place = &line_->open_chunks[blocking % format::open_chunk_count];
+      const Offset full{place->load(std::memory_order_relaxed)};
+      file_chunk(full);
+    }
+    const Result<Offset> made =
+        allocator_->allocate(ByteCount{format::waiting_chunk_size}, CommitNumber{replaced_by});
+    if (!made.ok()) {
+      // No room to remember it: it leaks, until the collector finds it.
+      heap_->coordination().fixed().leaked_count_max.fetch_add(1, std::memory_order_relaxed);
+      return;
+    }
+    auto* chunk = heap_->at<WaitingChunk>(made.value());
+    chunk->header.kind = format::Kind::waiting;
+    chunk->header.aux = 0;
+    chunk->header.checksum = 0;
+    chunk->next = 0;
+    chunk->blocking = blocking;
+    chunk->count = 0;
+    chunk->reserved = 0;
+    // No longer recorded as a block of a build before it is the line's: killed in between, it leaks.
+    allocator_->end_build();
+    place->store(made.value().value, std::memory_order_release);
+  }
+  const Offset offset{place->load(std::memory_order_relaxed)};
+  auto* chunk = heap_->at<WaitingChunk>(offset);
+  chunk->entries()[chunk->count] = WaitingEntry{entry.word, replaced_by};
+  std::atomic_ref<std::uint64_t>(chunk->count).store(chunk->count + 1, std::memory_order_release);
+  step(Step::wait_entry_stored);
+  if (chunk->count == format::waiting_entries_max) file_chunk(offset);
+}
+
+// Puts a full chunk on the common list of the commit that it waits for.
+void Reclaimer::file_chunk(Offset offset) {
+  auto* chunk = heap_->at<WaitingChunk>(offset);
+  // Killed between the two stores and the push, nobody can say whose the chunk is: `uncertain` says so.
+  line_->uncertain.store(offset.value, std::memory_order_release);
+  step(Step::wait_file_intended);
+  for (auto& open : line_->open_chunks) {
+    if (open.load(std::memory_order_relaxed) == offset.value) open.store(0, std::memory_order_release);
+  }
+  auto& list = heap_->coordination().waiting_list(chunk->blocking % format::waiting_list_count);
+  std::uint64_t head = list.load(std::memory_order_acquire);
+  do {
+    chunk->next = head;
+    // release: the chunk's content comes before; pairs with the acquire of the taker.
+  } while (!list.compare_exchange_weak(head, offset.value, std::memory_order_acq_rel, std::memory_order_acquire));
+  line_->uncertain.store(0, std::memory_order_release);
+  step(Step::wait_filed);
+}
+
+void Reclaimer::file_open_chunks() {
+  for (auto& open : line_->open_chunks) {
+    const Offset chunk{open.load(std::memory_order_relaxed)};
+    if (chunk) file_chunk(chunk);
+  }
+}
+
+void Reclaimer::retry_waiting(const Horizon& horizon) {
+  if (line_->taken.load(std::memory_order_relaxed) != 0) work_on_taken(horizon);
+  for (std::uint64_t i = 0; i < format::waiting_list_count; ++i) {
+    auto& list = heap_->coordination().waiting_list(i);
+    std::uint64_t head = list.load(std::memory_order_acquire);
+    if (head == 0 || !plausible(*heap_, Offset{head})) continue;
+    // The chunk may be taken and reused by somebody else at this moment: what is read here is a hint.
+    const std::uint64_t blocking =
+        std::atomic_ref<std::uint64_t>(heap_->at<WaitingChunk>(Offset{head})->blocking).load(std::memory_order_relaxed);
+    if (horizon.is_visible(blocking)) continue;
+    line_->uncertain.store(head, std::memory_order_release);
+    step(Step::wait_take_intended);
+    // The whole chain is taken at once: that its first chunk may have left and come back in between does no harm.
+    if (list.compare_exchange_strong(head, 0, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+      line_->taken.store(ChainWord::make(Offset{head}, 0).word, std::memory_order_release);
+      line_->uncertain.store(0, std::memory_order_release);
+      step(Step::wait_taken);
+      work_on_taken(horizon);
+    } else {
+      line_->uncertain.store(0, std::memory_order_release);
+    }
+  }
+  // Own chunks that are not full yet.
+  for (auto& open : line_->open_chunks) {
+    const Offset offset{open.load(std::memory_order_relaxed)};
+    if (!offset || horizon.is_visible(heap_->at<WaitingChunk>(offset)->blocking)) continue;
+    line_->uncertain.store(offset.value, std::memory_order_release);
+    open.store(0, std::memory_order_release);
+    line_->taken.store(ChainWord::make(offset, 0).word, std::memory_order_release);
+    line_->uncertain.store(0, std::memory_order_release);
+    work_on_taken(horizon);
+  }
+}
+
+void Reclaimer::work_on_taken(const Horizon& horizon) {
+  if (horizon.open()) return;
+  for (;;) {
+    const ChainWord at{line_->taken.load(std::memory_order_relaxed)};
+    const Offset offset = at.offset();
+    if (!offset) return;
+    auto* chunk = heap_->at<WaitingChunk>(offset);
+    const Offset next{chunk->next};
+    const std::uint64_t next_word = next && plausible(*heap_, next) ? ChainWord::make(next, 0).word : 0;
+    if (at.count() == 0 && horizon.is_visible(chunk->blocking)) {
+      line_->uncertain.store(offset.value, std::memory_order_release);
+      line_->taken.store(next_word, std::memory_order_release);
+      file_chunk(offset);
+      continue;
+    }
+    const std::uint64_t count = std::min(chunk->count, format::waiting_entries_max);
+    for (std::uint64_t i = at.count(); i < count; ++i) {
+      const WaitingEntry waiting = chunk->entries()[i];
+      const ReplacedEntry entry{waiting.entry};
+      line_->taken.store(ChainWord::make(offset, i + 1).word, std::memory_order_release);
+      step(Step::drain_counted);
+      if (plausible(*heap_, entry.offset())) release(entry, waiting.replaced_by, horizon);
+    }
+    line_->taken.store(next_word, std::memory_order_release);
+    free(offset);
+  }
+}
+
+std::uint64_t Reclaimer::remaining(const heap::Heap& heap, Offset commit_block) {
+  const auto* commit = heap.at<CommitBlock>(commit_block);
+  std::uint64_t out = 0;
+  for (std::uint64_t i = 0; i < std::min<std::uint64_t>(commit->replaced_count, format::replaced_max); ++i) {
+    const ReplacedEntry entry{commit->replaced[i]};
+    ++out;
+    if (entry.how() == ReplacedEntry::How::list && plausible(heap, entry.offset())) {
+      out += std::min(heap.at<List>(entry.offset())->count, format::list_entries_max);
+    }
+  }
+  return out;
+}
+
+}  // namespace utan::commit

@@ -1,0 +1,84 @@
+// Reuse: freeing what commits replaced, as soon as nobody can see it (rules R1 to R3).
+//
+// `Horizon` is one scan of all pins and checkpoints. `Reclaimer` works on one line: its queue of own commits, the chunks
+// of blocks that wait for a pin, the chunks that it took from a common list. Everything it does can be continued, after
+// a kill at any instruction, by another Reclaimer on the same line: a count always advances before the free that it
+// stands for, so that a kill leaks a block and never frees one twice.
+// Thread safety: used by the line's owner alone.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/types.h"
+#include "format/coordination.h"
+#include "format/nodes.h"
+#include "heap/allocator.h"
+#include "heap/heap.h"
+
+namespace utan::commit {
+
+// The commits that somebody can still see.
+class Horizon {
+ public:
+  // Reads head, then all pins, then the checkpoints, in this order (R1): a checkpointer lets go of its pin only after
+  // its checkpoint is claimed.
+  void scan(const heap::Heap& heap);
+
+  // Somebody protects everything.
+  bool open() const { return open_; }
+  // Is a commit c with born <= c < replaced_by visible? Answers the newest such, or 0. A commit that was not there when
+  // the scan began may have been pinned since: what was replaced later than that counts as visible.
+  std::uint64_t blocking(std::uint64_t born, std::uint64_t replaced_by) const;
+  bool is_visible(std::uint64_t number) const { return blocking(number, number + 1) != 0; }
+  // A line without an owner whose queue or chunks are not empty, as seen in the scan.
+  bool found_abandoned() const { return abandoned_found_; }
+  std::uint64_t abandoned_line() const { return abandoned_line_; }
+
+ private:
+  std::vector<std::uint64_t> numbers_;  // sorted
+  std::uint64_t head_number_ = 0;  // newest commit when the scan began
+  bool open_ = false;
+  bool abandoned_found_ = false;
+  std::uint64_t abandoned_line_ = 0;
+};
+
+class Reclaimer {
+ public:
+  // Works on `line`; frees and allocates through `allocator`, which may belong to another line of the same thread.
+  Reclaimer(const heap::Heap& heap, format::Line& line, heap::Allocator& allocator);
+
+  // Puts a commit of this line, which has just been published, at the end of its queue.
+  void enqueue(Offset commit_block);
+  // How many commits are in the queue.
+  std::uint64_t queued() const { return queued_; }
+
+  // Frees what can be freed. What a pin blocks stays in the queue while it is short, and then goes to the chunks.
+  void drain(const Horizon& horizon);
+  // Takes those chunks from the common lists whose pin is gone.
+  void retry_waiting(const Horizon& horizon);
+  // Leaves the line without chunks of its own: puts them on the common lists. The queue stays.
+  void file_open_chunks();
+  bool empty() const;
+
+  // Blocks of a commit block's list that are not freed yet (for counting).
+  static std::uint64_t remaining(const heap::Heap& heap, Offset commit_block);
+
+ private:
+  bool drain_front(const Horizon& horizon, bool patient);
+  bool blocks_in_list(format::ReplacedEntry entry, std::uint64_t replaced_by, const Horizon& horizon) const;
+  void release(format::ReplacedEntry entry, std::uint64_t replaced_by, const Horizon& horizon);
+  void release_list(Offset list, std::uint64_t replaced_by, const Horizon& horizon);
+  void wait(format::ReplacedEntry entry, std::uint64_t replaced_by, std::uint64_t blocking);
+  void file_chunk(Offset chunk);
+  void work_on_taken(const Horizon& horizon);
+  void free(Offset block);
+
+  const heap::Heap* heap_;
+  format::Line* line_;
+  heap::Allocator* allocator_;
+  Offset tail_;
+  std::uint64_t queued_ = 0;
+};
+
+}  // namespace utan::commit

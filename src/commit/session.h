@@ -1,0 +1,156 @@
+// A session: one process's attachment to one store, from claiming an entry in the coordination file to giving it up.
+//
+// Opening is in attach.cc, taking over after the dead in adopt.cc, checkpoints in checkpoint.cc, leaving in leave.cc.
+// Thread safety: all public methods may be called by any thread at once. A child made by fork must not use its parent's
+// session: `forked()` tells, Attachment (commit/attachment.h) makes a new one.
+// Ownership: owns files, mappings and its threads' states; refers to the System, which must outlive it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/types.h"
+#include "format/coordination.h"
+#include "format/header.h"
+#include "heap/heap.h"
+#include "os/os.h"
+
+namespace utan::commit {
+
+class Thread;
+
+enum class OpenMode { create, existing, read_only, fresh };
+
+struct OpenOptions {
+  OpenMode mode = OpenMode::create;
+  std::uint64_t chunk_size = 0;  // 0: keep
+  std::uint32_t permissions = 0666;
+  Nanoseconds timeout = milliseconds(10'000);
+};
+
+struct SessionStatistics {
+  heap::Statistics heap;
+  ByteCount file_size;
+  CommitNumber newest;
+  CommitNumber durable;
+  Count processes;
+  Count threads;
+  Count pins;
+  CommitNumber oldest_pin;
+  Count leaked_max;
+  std::uint64_t incarnation = 0;
+};
+
+// An extra pin (of a snapshot or an iterator), in some line of this session.
+struct PinPlace {
+  Thread* thread = nullptr;
+  unsigned index = 0;
+};
+
+class Session {
+ public:
+  // Opens, creates or recovers the store at `path`.
+  static Result<std::shared_ptr<Session>> open(os::System& system, const std::string& path, const OpenOptions& options);
+
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Leaves the store. The last to leave a changed store makes a checkpoint and closes it cleanly. Nobody may use the
+  // session during or after it. Idempotent.
+  Result<void> leave();
+  // In a child made by fork: lets go of the parent's descriptors, so that its locks end with it. Async-signal-safe.
+  void forget_in_child();
+
+  bool forked() const {
+    return sentinel_->word().load(std::memory_order_relaxed) == 0;  // relaxed: written by the kernel, before this process ran
+  }
+  // Tells sessions of one process apart, for ever.
+  std::uint64_t unique_id() const { return unique_id_; }
+
+  os::System& system() const { return *system_; }
+  const std::string& path() const { return path_; }
+  os::FileIdentity identity() const { return identity_; }
+  bool read_only() const { return read_only_; }
+  const heap::Heap& heap() const { return heap_; }
+  format::Coordination coordination() const { return coordination_; }
+  std::uint64_t hash_seed() const { return hash_seed_; }
+  format::OwnerOfLine owner() const { return owner_; }
+
+  // A state for the calling thread, on a line of its own. It is given back by `release_thread`.
+  Result<Thread*> claim_thread();
+  void release_thread(Thread* thread);
+
+  // A place for a pin that outlives an operation.
+  Result<PinPlace> claim_pin();
+
+  // Before the first block is handed out or freed: the header names this incarnation and is no longer clean. One durable
+  // write; idempotent. Also refuses where the store cannot be written.
+  Result<void> prepare_writing() {
+    // relaxed: once set it stays; whoever sees it late does the write again.
+    if (coordination_.fixed().marked.load(std::memory_order_relaxed) == static_cast<std::uint64_t>(format::Marked::yes) &&
+        coordination_.fixed().health.load(std::memory_order_relaxed) == 0 && !read_only_) [[likely]] {
+      return {};
+    }
+    return mark();
+  }
+
+  // Takes over what dead processes left. Cheap if there are none.
+  void adopt_dead();
+  // The same, at most every 100 ms.
+  void adopt_dead_sometimes();
+
+  // Makes the newest commit survive a power cut (D4).
+  Result<void> checkpoint();
+
+  SessionStatistics statistics() const;
+
+ private:
+  friend class Opener;
+  Session(os::System& system, std::string path) : system_(&system), path_(std::move(path)) {}
+
+  void map_heap();
+  Result<void> mark();
+  Result<void> change_chunk_size(std::uint64_t size);
+  Result<void> write_header(const format::FileHeader& header);
+  Result<format::FileHeader> read_header() const;
+  Result<std::uint64_t> claim_line();
+  void adopt_entry(std::uint32_t entry);
+  void adopt_line(std::uint64_t line);
+  void give_up_threads();
+  bool alone();
+  Result<void> close_cleanly(CommitNumber checkpointed);
+  Result<void> drain_everything();
+  std::uint64_t fixed_line_high() const;
+  std::uint64_t claim_slot();
+  Result<void> write_checkpoint(CommitNumber commit, Offset block);
+  Error fail_flush(Error error);
+
+  os::System* system_;
+  std::string path_;
+  os::FileIdentity identity_;
+  bool read_only_ = false;
+  std::unique_ptr<os::File> data_file_;
+  std::unique_ptr<os::File> lock_file_;
+  std::unique_ptr<os::Mapping> data_map_;
+  std::unique_ptr<os::Mapping> coordination_map_;
+  std::unique_ptr<os::ForkSentinel> sentinel_;
+  format::Coordination coordination_;
+  heap::Heap heap_;
+  std::uint64_t hash_seed_ = 0;
+  std::uint32_t entry_ = 0;
+  format::OwnerOfLine owner_;
+  std::uint64_t unique_id_ = 0;
+  bool left_ = false;
+
+  std::mutex mutex_;  // of the members below, and of adoption: two threads share the file's locks
+  std::vector<std::unique_ptr<Thread>> threads_;
+  std::atomic<std::uint64_t> adopted_at_ns_{0};
+};
+
+}  // namespace utan::commit

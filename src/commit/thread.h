@@ -1,0 +1,189 @@
+// A thread's part in a session: its line, its pins, its allocator, its commits.
+//
+// Reading: `pin` (C1), follow offsets through the pinned commit's view, `unpin`. Writing: `commit` runs an operation on
+// the newest commit and publishes the result with one compare-and-swap of head, again and again until it is in (C3).
+// Thread safety: a Thread is used by one thread at a time, except `unpin_extra`. Process safety: docs/CONCURRENCY.md.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+
+#include "base/result.h"
+#include "base/step.h"
+#include "base/types.h"
+#include "commit/reclaim.h"
+#include "commit/session.h"
+#include "format/nodes.h"
+#include "heap/allocator.h"
+#include "heap/build.h"
+#include "heap/view.h"
+#include "tree/object_table.h"
+
+namespace utan::commit {
+
+// A commit that is pinned: all that can be reached from it stays as it is.
+struct Pinned {
+  const format::CommitBlock* block = nullptr;
+  format::HeadWord head;
+  heap::View view;
+  CommitNumber number() const { return view.number(); }
+  tree::ObjectTable objects() const { return {Offset{block->object_table_root}, block->object_table_depth}; }
+};
+
+// What a commit changes of the store as a whole.
+struct Draft {
+  tree::ObjectTable objects;
+  std::uint64_t object_index_high = 0;
+  std::uint64_t container_count = 0;
+};
+
+class Thread {
+ public:
+  Thread(Session& session, std::uint64_t line_index);
+
+  // --- Pins -----------------------------------------------------------------------------------------------------------
+  // Which pin a caller holds: 0 and 1 are the line's two own, then its extra ones.
+  static constexpr unsigned own_pin_count = 2;
+
+  // Pins the newest commit in a free pin of this thread. Lock-free; never waits, no system call.
+  Result<unsigned> pin(Pinned& out) {
+    const unsigned free = std::countr_one(used_pins_);
+    if (free < own_pin_count) [[likely]] {
+      used_pins_ |= 1u << free;
+      if (!pin_slot(line_->pins[free], out)) [[unlikely]] {
+        used_pins_ &= ~(1u << free);
+        return damaged_head();
+      }
+      return free;
+    }
+    return pin_beyond(out);
+  }
+  void unpin(unsigned pin) {
+    if (pin < own_pin_count) [[likely]] {
+      // release: what was read under the pin comes before; pairs with the scan in Horizon.
+      line_->pins[pin].number.store(format::pin_free, std::memory_order_release);
+      used_pins_ &= ~(1u << pin);
+      return;
+    }
+    unpin_extra(pin - own_pin_count);
+  }
+
+  // Extra pins, for snapshots and iterators; `unpin_extra` may be called by any thread. claim_extra: -1 if all are used.
+  int claim_extra();
+  bool pin_extra(unsigned index, Pinned& out) { return pin_slot(extra(index), out); }
+  // Pins in `index` the commit that another pin already holds, which it must go on holding until this returns.
+  void unpin_extra(unsigned index);
+
+  // --- Commits --------------------------------------------------------------------------------------------------------
+  // Runs `operation(build, pinned, draft)` -> Result<bool> on the newest commit and publishes what it built. False from
+  // it: there is nothing to change. It is run again, on a newer commit, whenever another commit came first; what it made
+  // before calling build.keep_made() is then still there. Answers what the operation answered.
+  template <class Operation>
+  Result<bool> commit(Operation&& operation) {
+    UTAN_TRY(session_->prepare_writing());
+    for (bool first = true;; first = false) {
+      Pinned base;
+      UTAN_ASSIGN(const unsigned pin_index, pin(base));
+      const CommitNumber number{std::max(base.number().value + 1, number_floor_)};
+      if (first) {
+        build_.begin(base.view, number);
+        step(Step::build_started);
+      } else {
+        build_.rebase(base.view, number);
+      }
+      Draft draft{base.objects(), base.block->object_index_high, base.block->container_count};
+      Result<bool> changed = operation(build_, base, draft);
+      if (!changed.ok() || !changed.value()) {
+        build_.discard();
+        unpin(pin_index);
+        return changed;
+      }
+      Result<bool> won = publish(base, draft);
+      unpin(pin_index);
+      if (!won.ok()) return won;
+      if (won.value()) {
+        if (++commits_since_drain_ >= drain_interval_) after_commits();
+        return true;
+      }
+    }
+  }
+
+  // Frees what can be freed now. Takes no lock.
+  void reclaim();
+
+  Session& session() const { return *session_; }
+  std::uint64_t line_index() const { return line_index_; }
+  // No pin of this thread is held.
+  bool idle() const { return used_pins_ == 0 && extra_used_.load(std::memory_order_acquire) == 0; }
+  // Gives the line back: masks and segments returned, pins cleared. What is in its queue stays there.
+  void give_up();
+
+ private:
+  friend class Session;
+
+  format::PinSlot& extra(unsigned index) {
+    return line_->extra_pins[index / format::pins_per_line].pins[index % format::pins_per_line];
+  }
+
+  // C1. False: the head is damaged.
+  bool pin_slot(format::PinSlot& slot, Pinned& out) {
+    auto& fixed = session_->coordination().fixed();
+    for (int tries = 0; tries < pin_tries_max; ++tries) {
+      // acquire: pairs with the compare-and-swap that published it; the commit block is whole.
+      const format::HeadWord head{fixed.head.load(std::memory_order_acquire)};
+      step(Step::pin_head_read);
+      if (try_pin(slot, head, out)) [[likely]] return true;
+    }
+    return pin_open_first(slot, out);
+  }
+
+  bool try_pin(format::PinSlot& slot, format::HeadWord head, Pinned& out) {
+    auto& fixed = session_->coordination().fixed();
+    const auto* block = heap_->at<format::CommitBlock>(head.block());
+    const std::uint64_t number = format::load_commit_number(block);
+    if (!head.matches(number) || number == 0) [[unlikely]] return false;
+    slot.offset.store(head.block().value, std::memory_order_relaxed);  // for the collector; checked against the number
+    step(Step::pin_offset_stored);
+    // seq_cst exchange, then seq_cst load of head: either a scan that comes after a newer commit sees this pin, or this
+    // load sees the newer commit.
+    slot.number.exchange(number, std::memory_order_seq_cst);
+    step(Step::pin_number_stored);
+    if (fixed.head.load(std::memory_order_seq_cst) != head.word || format::load_commit_number(block) != number) [[unlikely]] {
+      slot.number.store(format::pin_free, std::memory_order_release);
+      return false;
+    }
+    step(Step::pin_validated);
+    out.block = block;
+    out.head = head;
+    out.view = heap::View(heap_->base(), heap_->file_size(), CommitNumber{number});
+    return true;
+  }
+
+  void after_commits();
+  bool pin_open_first(format::PinSlot& slot, Pinned& out);
+  Result<unsigned> pin_beyond(Pinned& out);
+  Error damaged_head();
+  Result<bool> publish(const Pinned& base, const Draft& draft);
+  Result<void> list_replaced(format::CommitBlock* block);
+
+  static constexpr int pin_tries_max = 64;
+
+  Session* session_;
+  const heap::Heap* heap_;
+  std::uint64_t line_index_;
+  format::Line* line_;
+  std::uint64_t number_floor_;
+  CommitNumber opening_number_;
+  heap::Allocator allocator_;
+  heap::Build build_;
+  Reclaimer reclaimer_;
+  Horizon horizon_;
+  unsigned used_pins_ = 0;
+  std::atomic<std::uint32_t> extra_used_{0};
+  std::uint64_t commits_since_drain_ = 0;
+  std::uint64_t drain_interval_ = 32;
+  bool in_use_ = true;  // by a thread; under the session's mutex
+};
+
+}  // namespace utan::commit

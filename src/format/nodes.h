@@ -1,0 +1,232 @@
+// The layouts of every kind of block.
+//
+// Each struct is the fixed part; what follows it is said in a comment and reached by its accessor. Counts come from a
+// file: whoever reads them compares them with the block's size class first (`fits`).
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "base/types.h"
+#include "format/block.h"
+#include "format/word.h"
+
+namespace utan::format {
+
+// --- Commit block: one version of the whole store -------------------------------------------------------------------
+
+inline constexpr std::uint64_t replaced_max = 18;
+
+// What is put on a list of replaced blocks: an offset (48 bits) and how to free what is there.
+struct ReplacedEntry {
+  std::uint64_t word = 0;
+  enum class How : std::uint8_t { block = 0, list = 1 };  // list: every entry of that list block, then itself
+  static constexpr ReplacedEntry make(Offset offset, How how) {
+    return {offset.value | (static_cast<std::uint64_t>(how) << 56)};
+  }
+  constexpr Offset offset() const { return Offset{word & 0xffff'ffff'ffffu}; }
+  constexpr How how() const { return static_cast<How>(word >> 56); }
+};
+
+struct CommitBlock {
+  BlockHeader header;                   // birth is the commit number: the first word, always a number
+  std::uint64_t object_table_root;      // offset; 0: no object yet
+  std::uint64_t object_table_depth;     // levels of branches above the leaves
+  std::uint64_t object_index_high;      // indices below it have been used
+  std::uint64_t container_count;
+  std::uint64_t time_ns;                // wall clock; 0 where nobody asked for it
+  std::uint64_t record;                 // redo record; 0: none
+  std::uint64_t log_offset;             // its place in the log
+  std::uint64_t reserved[1];
+  // Outside the checksum: written by its owner alone, after the commit too.
+  std::uint64_t owner_next;             // the next commit block of the same line; 0: none yet
+  std::uint64_t replaced_count;         // entries below
+  std::uint64_t reserved2[2];
+  std::uint64_t replaced[replaced_max];
+};
+inline constexpr std::uint64_t commit_checksum_first_word = 2;
+inline constexpr std::uint64_t commit_checksum_words = 8;
+static_assert(sizeof(CommitBlock) == commit_block_size);
+static_assert(offsetof(CommitBlock, object_table_root) == 16 && offsetof(CommitBlock, owner_next) == 80);
+static_assert(std::is_trivially_copyable_v<CommitBlock>);
+
+// The number of the commit block at `block`, which may be freed and reused at any moment: the first word of a block of
+// the commit class always is a number.
+inline std::uint64_t load_commit_number(const CommitBlock* block) {
+  return std::atomic_ref<std::uint64_t>(const_cast<std::uint64_t&>(block->header.birth)).load(std::memory_order_acquire);
+}
+
+// --- Record: key and value --------------------------------------------------------------------------------------------
+
+// header.aux: tag of the key (low byte) and of the value (high byte). Then key_size bytes of key and value_size bytes of
+// value; if the value's tag is large, then 8 bytes instead: the offset of the list of its extents.
+struct Record {
+  BlockHeader header;
+  std::uint32_t key_size;
+  std::uint32_t value_size;
+
+  const std::byte* key() const { return reinterpret_cast<const std::byte*>(this + 1); }
+  const std::byte* value() const { return key() + key_size; }
+  Tag key_tag() const { return static_cast<Tag>(header.aux & 0xff); }
+  Tag value_tag() const { return static_cast<Tag>(header.aux >> 8); }
+  // Bytes of the whole block that are in use.
+  std::uint64_t size() const {
+    return sizeof(Record) + std::uint64_t{key_size} + (is_large(value_tag()) ? 8 : std::uint64_t{value_size});
+  }
+};
+static_assert(sizeof(Record) == 24 && std::is_trivially_copyable_v<Record>);
+
+// An extent holds this much of a large value; the last one less.
+struct Extent {
+  BlockHeader header;
+};
+inline constexpr std::uint64_t extent_payload_max = run_size_max - sizeof(Extent);
+
+// --- Table: linear hashing (Litwin 1980) over a copy-on-write directory -------------------------------------------------
+
+inline constexpr std::uint64_t directory_fanout = 62;
+inline constexpr std::uint64_t table_top_fanout = 60;
+inline constexpr std::uint64_t bucket_entries_max = 1022;  // (8 KiB - 16) / 8
+
+// A bucket slot: 19 bits of hash and the record's offset / 8.
+struct BucketEntry {
+  std::uint64_t word = 0;
+  static constexpr unsigned offset_bits = 45;
+  static constexpr std::uint64_t tag_mask = (std::uint64_t{1} << 19) - 1;
+  static constexpr BucketEntry make(std::uint64_t tag, Offset record) {
+    return {(tag << offset_bits) | (record.value >> 3)};
+  }
+  constexpr std::uint64_t tag() const { return word >> offset_bits; }
+  constexpr Offset record() const { return Offset{(word & ((std::uint64_t{1} << offset_bits) - 1)) << 3}; }
+};
+
+// header.aux: count (10 bits) | base level (6 bits). A slot's tag is the key's hash bits [base, base + 19), so that
+// splitting the bucket needs no look at its records until the table has grown by 2^8 since its base was set.
+struct Bucket {
+  BlockHeader header;
+  // BucketEntry words
+  std::uint64_t* entries() { return reinterpret_cast<std::uint64_t*>(this + 1); }
+  const std::uint64_t* entries() const { return reinterpret_cast<const std::uint64_t*>(this + 1); }
+
+  static constexpr std::uint16_t make_aux(std::uint64_t count, std::uint64_t base_level) {
+    return static_cast<std::uint16_t>(count | (base_level << 10));
+  }
+  std::uint64_t count() const { return header.aux & 1023; }
+  std::uint64_t base_level() const { return header.aux >> 10; }
+  static constexpr std::uint64_t size_for(std::uint64_t count) { return sizeof(BlockHeader) + count * 8; }
+};
+static_assert(sizeof(Bucket) == 16);
+
+// header.aux: count of entries in use. Entries are offsets of directories below, or of buckets at the lowest level
+// (0: an empty bucket).
+struct Directory {
+  BlockHeader header;
+  std::uint64_t* entries() { return reinterpret_cast<std::uint64_t*>(this + 1); }
+  const std::uint64_t* entries() const { return reinterpret_cast<const std::uint64_t*>(this + 1); }
+  std::uint64_t count() const { return header.aux; }
+  static constexpr std::uint64_t size_for(std::uint64_t count) { return sizeof(BlockHeader) + count * 8; }
+};
+
+// header.aux: depth, the levels of directories below. The topmost entries are in the root itself.
+struct TableRoot {
+  BlockHeader header;
+  std::uint64_t record_count;
+  std::uint64_t bucket_count;  // at least 1
+  // ceil(bucket_count / 62^depth), at most 60
+  std::uint64_t* entries() { return reinterpret_cast<std::uint64_t*>(this + 1); }
+  const std::uint64_t* entries() const { return reinterpret_cast<const std::uint64_t*>(this + 1); }
+  std::uint64_t depth() const { return header.aux; }
+  static constexpr std::uint64_t size_for(std::uint64_t entries) { return 32 + entries * 8; }
+};
+static_assert(sizeof(TableRoot) == 32);
+inline constexpr std::uint64_t table_depth_max = 6;
+
+// --- Object table: radix on the index -----------------------------------------------------------------------------------
+
+inline constexpr std::uint64_t object_leaf_fanout = 63;
+inline constexpr std::uint64_t object_branch_fanout = 62;
+inline constexpr std::uint64_t object_table_depth_max = 6;
+
+struct ObjectEntry {
+  std::uint64_t root;        // offset of the container's root block; 0: no object here
+  std::uint32_t generation;  // of this place
+  std::uint32_t link_count;  // how often other containers name it
+};
+static_assert(sizeof(ObjectEntry) == 16);
+
+struct ObjectLeaf {
+  BlockHeader header;  // aux: entries in use
+  ObjectEntry* entries() { return reinterpret_cast<ObjectEntry*>(this + 1); }
+  const ObjectEntry* entries() const { return reinterpret_cast<const ObjectEntry*>(this + 1); }
+  std::uint64_t count() const { return header.aux; }
+  static constexpr std::uint64_t size_for(std::uint64_t count) { return sizeof(BlockHeader) + count * 16; }
+};
+struct ObjectBranch {
+  BlockHeader header;  // aux: entries in use
+  std::uint64_t* entries() { return reinterpret_cast<std::uint64_t*>(this + 1); }
+  const std::uint64_t* entries() const { return reinterpret_cast<const std::uint64_t*>(this + 1); }
+  std::uint64_t count() const { return header.aux; }
+  static constexpr std::uint64_t size_for(std::uint64_t count) { return sizeof(BlockHeader) + count * 8; }
+};
+
+// --- Lists of blocks -------------------------------------------------------------------------------------------------------
+
+// A list of blocks that are freed together: what a commit replaced beyond its own space, or a large value's extents.
+// Not covered by the checksum: `drained`, advanced before each free.
+struct List {
+  BlockHeader header;
+  std::uint64_t drained;  // entries that are freed already
+  std::uint64_t count;
+  // ReplacedEntry words
+  std::uint64_t* entries() { return reinterpret_cast<std::uint64_t*>(this + 1); }
+  const std::uint64_t* entries() const { return reinterpret_cast<const std::uint64_t*>(this + 1); }
+  static constexpr std::uint64_t size_for(std::uint64_t count) { return 32 + count * 8; }
+};
+static_assert(sizeof(List) == 32);
+inline constexpr std::uint64_t list_entries_max = (small_block_size_max - sizeof(List)) / 8;
+
+// Blocks that one pinned commit still sees. `entry` was replaced by the commit `replaced_by`.
+struct WaitingEntry {
+  std::uint64_t entry;        // ReplacedEntry word
+  std::uint64_t replaced_by;  // commit number
+};
+struct WaitingChunk {
+  BlockHeader header;
+  std::uint64_t next;      // offset of the next chunk of the same list; 0: last
+  std::uint64_t blocking;  // the pinned commit number that all entries wait for
+  std::uint64_t count;
+  std::uint64_t reserved;
+  WaitingEntry* entries() { return reinterpret_cast<WaitingEntry*>(this + 1); }
+  const WaitingEntry* entries() const { return reinterpret_cast<const WaitingEntry*>(this + 1); }
+};
+static_assert(sizeof(WaitingChunk) == 48);
+inline constexpr std::uint64_t waiting_chunk_size = 1024;
+inline constexpr std::uint64_t waiting_entries_max = (waiting_chunk_size - sizeof(WaitingChunk)) / sizeof(WaitingEntry);
+static_assert(waiting_entries_max == 61);
+
+// A place in a chain of blocks: offset / 16 (44 bits) and how many entries of that block are done (20 bits), in one word,
+// so that a kill never separates them.
+struct ChainWord {
+  std::uint64_t word = 0;
+  static constexpr unsigned count_bits = 20;
+  static constexpr ChainWord make(Offset offset, std::uint64_t count) {
+    return {((offset.value >> 4) << count_bits) | count};
+  }
+  constexpr Offset offset() const { return Offset{(word >> count_bits) << 4}; }
+  constexpr std::uint64_t count() const { return word & ((std::uint64_t{1} << count_bits) - 1); }
+};
+
+// The newest commit: offset / 16 of its block (44 bits) and the low 20 bits of its number.
+struct HeadWord {
+  std::uint64_t word = 0;
+  static constexpr HeadWord make(Offset block, CommitNumber number) {
+    return {((block.value >> 4) << 20) | (number.value & 0xfffff)};
+  }
+  constexpr Offset block() const { return Offset{(word >> 20) << 4}; }
+  constexpr bool matches(std::uint64_t number) const { return ((word ^ number) & 0xfffff) == 0; }
+  bool operator==(const HeadWord&) const = default;
+};
+
+}  // namespace utan::format

@@ -1,0 +1,51 @@
+// Words: the tagged form of any value, and object ids.
+//
+// A tag says what a value is; it is stored beside the value's bytes (records) or in the top byte of a 64-bit word (nodes
+// of small entries). Tags are the same in every language and never renumbered; their order is not the order of values.
+#pragma once
+
+#include <cstdint>
+
+#include "base/types.h"
+
+namespace utan::format {
+
+enum class Tag : std::uint8_t {
+  null = 0,
+  boolean = 1,
+  integer = 2,        // signed, 64 bits
+  big_integer = 3,    // two's complement, little-endian, any size
+  real = 4,           // IEEE 754 binary64, bit for bit
+  datetime = 5,       // microseconds since 1970, naive
+  datetime_utc = 6,   // the same, aware
+  uuid = 7,           // 16 bytes
+  bytes = 8,
+  string = 9,         // UTF-8
+  tuple = 10,
+  container = 11,     // an object id
+  extended = 12,      // a value of a registered codec
+  large = 0x80,       // flag: the bytes are not here but in extents named by a list block
+};
+
+constexpr Tag operator|(Tag a, Tag b) {
+  return static_cast<Tag>(static_cast<std::uint8_t>(a) | static_cast<std::uint8_t>(b));
+}
+constexpr bool is_large(Tag tag) { return (static_cast<std::uint8_t>(tag) & 0x80) != 0; }
+constexpr Tag base_tag(Tag tag) { return static_cast<Tag>(static_cast<std::uint8_t>(tag) & 0x7f); }
+
+// Names a container for ever: an index into the object table (40 bits) and the generation of that place (24 bits, from
+// 1). 0 is no object.
+struct ObjectId : Strong<ObjectId> {
+  using Strong::Strong;
+  static constexpr ObjectId make(std::uint64_t index, std::uint64_t generation) {
+    return ObjectId{(index << 24) | (generation & 0xffffff)};
+  }
+  constexpr std::uint64_t index() const { return value >> 24; }
+  constexpr std::uint64_t generation() const { return value & 0xffffff; }
+};
+inline constexpr std::uint64_t object_index_max = (std::uint64_t{1} << 40) - 1;
+
+// The first container of every store: it names the others.
+inline constexpr ObjectId root_object = ObjectId::make(0, 1);
+
+}  // namespace utan::format

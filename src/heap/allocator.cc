@@ -1,0 +1,188 @@
+#include "heap/allocator.h"
+
+#include <cstring>
+
+namespace utan::heap {
+
+using format::AllocatorSlot;
+using format::ClassWord;
+using format::size_classes;
+using format::SizeClass;
+
+namespace {
+// How many segments are looked at, without a hint, before the file grows. It finds what lost its hint to a kill.
+constexpr std::uint64_t scan_budget = 256;
+}  // namespace
+
+Allocator::Allocator(const Heap& heap, format::Line& line, std::uint64_t line_index, std::uint64_t line_generation)
+    : heap_(&heap),
+      line_(&line),
+      me_(format::OwnerWord::make(line_index, line_generation,
+                                  static_cast<std::uint32_t>(heap.coordination().fixed().header.incarnation))) {
+  build_count_ = 0;
+  // Threads begin their searches at different places, so that they seldom meet.
+  const std::uint64_t segments = heap.segment_count();
+  const std::uint64_t start = segments == 0 ? 0 : (line_index * 0x9e3779b97f4a7c15u >> 20) % segments;
+  for (auto& own : own_) own.cursor = SegmentIndex{start};
+  scan_cursor_ = SegmentIndex{start};
+}
+
+bool Allocator::take_word(SegmentIndex segment, SizeClass size_class, std::uint32_t room_min) {
+  const auto& info = size_classes[size_class];
+  AllocatorSlot& slot = line_->allocator[size_class];
+  for (unsigned w = 0; w < info.word_count; ++w) {
+    auto& word = heap_->bitmap(segment).words[w];
+    // acquire: pairs with the release of whoever freed these blocks; their last use is over.
+    const std::uint64_t free = ~word.load(std::memory_order_acquire) & format::used_bits(info, w);
+    if (static_cast<std::uint32_t>(std::popcount(free)) < room_min) continue;
+    // The mask is stored before the bits are set: killed in between, an adopter clears bits that are clear anyway, and
+    // nobody else can have taken them, for the segment is still this line's.
+    own_[size_class].place = AllocatorSlot::make_place(segment, w);
+    own_[size_class].word_start = format::segment_start(segment).value + std::uint64_t{w} * 64 * info.block_size;
+    own_[size_class].cursor = segment;
+    slot.place.store(own_[size_class].place, std::memory_order_release);
+    slot.mask.store(free, std::memory_order_release);
+    step(Step::claim_mask_stored);
+    word.fetch_or(free, std::memory_order_acq_rel);
+    step(Step::claim_bits_taken);
+    return true;
+  }
+  return false;
+}
+
+bool Allocator::try_segment(SegmentIndex segment, SizeClass size_class) {
+  if (!heap_->try_own(segment, me_)) return false;
+  step(Step::claim_owner_won);
+  auto& class_word = heap_->descriptor(segment).class_word;
+  const ClassWord now{class_word.load(std::memory_order_acquire)};
+  if (now.size_class() != size_class) {
+    // H4: an empty segment may change its class, as a whole, by its owner. Those of commit blocks never do.
+    if (now.size_class() > format::class_last || !heap_->is_vacant(segment)) {
+      heap_->disown(segment);
+      return false;
+    }
+    if (size_class == format::class_commit) {
+      // The first word of any block of this class is read as a commit number at any time: it must be none.
+      std::memset(heap_->at<std::byte>(format::segment_start(segment)), 0, format::segment_size);
+    }
+    class_word.store(now.changed_to(size_class, 0).word, std::memory_order_release);
+  }
+  if (take_word(segment, size_class, 1)) return true;
+  heap_->disown(segment);
+  return false;
+}
+
+Result<void> Allocator::acquire_segment(SizeClass size_class) {
+  for (;;) {
+    SegmentIndex cursor = own_[size_class].cursor;
+    while (auto hinted = heap_->take_hint(size_class, cursor)) {
+      if (try_segment(*hinted, size_class)) return {};
+      cursor = hinted->next();
+    }
+    while (auto hinted = heap_->take_hint(format::class_empty, cursor)) {
+      if (try_segment(*hinted, size_class)) return {};
+      cursor = hinted->next();
+    }
+    const std::uint64_t segments = heap_->segment_count();
+    for (std::uint64_t i = 0; i < scan_budget && i < segments; ++i) {
+      scan_cursor_ = SegmentIndex{(scan_cursor_.value + 1) % segments};
+      if (format::describes_region(scan_cursor_)) continue;
+      const ClassWord now{heap_->descriptor(scan_cursor_).class_word.load(std::memory_order_relaxed)};
+      if (now.size_class() != size_class && (now.size_class() > format::class_last || !heap_->is_vacant(scan_cursor_))) {
+        continue;
+      }
+      if (try_segment(scan_cursor_, size_class)) return {};
+    }
+    UTAN_TRY(heap_->grow(1));
+  }
+}
+
+Result<void> Allocator::refill(SizeClass size_class) {
+  const std::uint64_t place = own_[size_class].place;
+  if (place != 0) {
+    const SegmentIndex segment = AllocatorSlot::place_segment(place);
+    if (take_word(segment, size_class, size_classes[size_class].room_min)) return {};
+    leave_segment(size_class);
+  }
+  return acquire_segment(size_class);
+}
+
+void Allocator::leave_segment(SizeClass size_class) {
+  Own& own = own_[size_class];
+  kept_.push_back(AllocatorSlot::place_segment(own.place));
+  own.place = 0;
+  line_->allocator[size_class].place.store(0, std::memory_order_release);
+}
+
+void Allocator::end_build() {
+  build_count_ = 0;
+  line_->build_count.store(0, std::memory_order_release);
+  if (kept_.empty()) [[likely]] return;
+  for (const SegmentIndex segment : kept_) {
+    heap_->hint_room(segment);
+    heap_->disown(segment);
+    step(Step::claim_released);
+  }
+  kept_.clear();
+}
+
+Result<Offset> Allocator::allocate_run(ByteCount size, CommitNumber birth) {
+  const std::uint64_t length = format::run_length_for(size);
+  DCHECK(length <= format::run_segments_max);
+  UTAN_ASSIGN(const SegmentIndex first, heap_->allocate_run(length, me_));
+  for (std::uint64_t i = 0; i < length; ++i) kept_.push_back(SegmentIndex{first.value + i});
+  const Offset block = format::segment_start(first);
+  hand_out(block, birth, format::class_run);
+  return block;
+}
+
+bool Allocator::free(Offset block) {
+  if (block.value < format::regions_offset || block.value >= heap_->file_size().value) return false;
+  const SegmentIndex segment = format::segment_of(block);
+  if (format::describes_region(segment)) return false;
+  const ClassWord class_word{heap_->descriptor(segment).class_word.load(std::memory_order_relaxed)};
+  const unsigned size_class = class_word.size_class();
+  if (size_class == format::class_run) {
+    if (block != format::segment_start(segment)) return false;
+    if constexpr (debug_build) heap_->at<format::BlockHeader>(block)->kind = format::Kind::freed;
+    return heap_->free_run(segment);
+  }
+  if (!format::is_small_class(size_class)) return false;
+  const auto& info = size_classes[size_class];
+  const std::uint64_t distance = (block - format::segment_start(segment)).value;
+  const std::uint64_t index = (distance * info.reciprocal) >> 32;
+  if (index * info.block_size != distance || index >= info.block_count) return false;
+  if constexpr (debug_build) {
+    // R5. A commit block keeps its first word: it is read as a number even when it is free.
+    const std::uint64_t keep = size_class == format::class_commit ? 8 : 0;
+    std::memset(heap_->at<std::byte>(block) + keep, format::freed_pattern, info.block_size - keep);
+  }
+  if (own_[size_class].place == AllocatorSlot::make_place(segment, static_cast<unsigned>(index / 64))) {
+    auto& mask = line_->allocator[size_class].mask;
+    mask.store(mask.load(std::memory_order_relaxed) | (std::uint64_t{1} << (index % 64)), std::memory_order_release);
+    return true;
+  }
+  return heap_->free_bit(block);
+}
+
+void Allocator::return_mask(SizeClass size_class) {
+  Own& own = own_[size_class];
+  if (own.place == 0) return;
+  AllocatorSlot& slot = line_->allocator[size_class];
+  const SegmentIndex segment = AllocatorSlot::place_segment(own.place);
+  const std::uint64_t mask = slot.mask.load(std::memory_order_relaxed);
+  heap_->bitmap(segment).words[AllocatorSlot::place_word(own.place)].fetch_and(~mask, std::memory_order_acq_rel);
+  slot.mask.store(0, std::memory_order_release);
+  slot.place.store(0, std::memory_order_release);
+  own.place = 0;
+  kept_.push_back(segment);
+}
+
+void Allocator::release_all() {
+  for (unsigned size_class = format::class_first; size_class < format::class_count; ++size_class) {
+    return_mask(static_cast<SizeClass>(size_class));
+  }
+  end_build();
+}
+
+}  // namespace utan::heap

@@ -1,0 +1,149 @@
+// A build: the blocks that one operation makes and replaces before its commit.
+//
+// Trees are changed by copying the path that changes. `edit` gives a block that may be written: a copy of a committed
+// one, which is then on the list of what this build replaces, or the block itself if this build made it. After a lost
+// race the record of the operation is kept and the path is built again (rebase). Checksums of nodes are kept up to date
+// word by word.
+//
+// Thread safety: belongs to one thread. Ownership: the blocks are the build's until `published` or `discard`.
+#pragma once
+
+#include <cstring>
+#include <vector>
+
+#include "base/result.h"
+#include "base/types.h"
+#include "format/block.h"
+#include "format/nodes.h"
+#include "heap/allocator.h"
+#include "heap/view.h"
+
+namespace utan::heap {
+
+template <class T>
+struct Made {
+  T* at = nullptr;
+  Offset offset;
+};
+
+class Build {
+ public:
+  explicit Build(Allocator& allocator) : allocator_(&allocator) {}
+
+  // Begins, on the commit that `base` sees, what is to become commit `number`.
+  void begin(const View& base, CommitNumber number) {
+    DCHECK(made_.empty() && replaced_.empty() && dropped_.empty());
+    number_ = number;
+    view_ = base.at(number);
+  }
+
+  CommitNumber number() const { return number_; }
+  // What the base commit and this build see.
+  const View& view() const { return view_; }
+  const std::vector<format::ReplacedEntry>& replaced() const { return replaced_; }
+  // How many blocks it has made.
+  std::uint64_t made_count() const { return made_.size(); }
+
+  // A new block with its header filled in (checksum: of the header alone); the rest is undefined.
+  template <class T>
+  Result<Made<T>> make(format::Kind kind, ByteCount size, std::uint16_t aux) {
+    UTAN_ASSIGN(const Offset offset, kind == format::Kind::commit ? allocator_->allocate_commit_block(number_)
+                                                                  : allocator_->allocate(size, number_));
+    made_.push_back(offset);
+    // The file may have grown for this very block.
+    if (offset.value >= view_.size().value) [[unlikely]] view_ = View(view_.base(), allocator_->heap().file_size(), number_);
+    T* at = allocator_->heap().at<T>(offset);
+    auto* header = reinterpret_cast<format::BlockHeader*>(at);
+    header->kind = kind;
+    header->aux = aux;
+    header->checksum = format::checksum_header(number_.value, kind, header->size_class, aux);
+    return Made<T>{at, offset};
+  }
+
+  // `node`, of which `used` bytes count, as a block that may be written and has room for `needed` bytes.
+  template <class T>
+  Result<Made<T>> edit(const T* node, Offset offset, ByteCount used, ByteCount needed) {
+    const auto* header = reinterpret_cast<const format::BlockHeader*>(node);
+    const bool own = header->birth == number_.value;
+    if (own && header->size_class < format::class_count &&
+        format::size_classes[header->size_class].block_size >= needed.value) {
+      return Made<T>{const_cast<T*>(node), offset};
+    }
+    UTAN_ASSIGN(Made<T> copy, make<T>(header->kind, needed, header->aux));
+    const std::uint32_t body = header->checksum - format::checksum_header(*header);
+    std::memcpy(reinterpret_cast<std::byte*>(copy.at) + format::block_header_size,
+                reinterpret_cast<const std::byte*>(node) + format::block_header_size,
+                used.value - format::block_header_size);
+    reinterpret_cast<format::BlockHeader*>(copy.at)->checksum += body;
+    drop(offset, own);
+    return copy;
+  }
+
+  // The block is no longer part of the tree. One that this build made is freed at its end, another when nobody sees it.
+  void drop(Offset offset, const format::BlockHeader* header) { drop(offset, header->birth == number_.value); }
+  // A list block and everything on it.
+  void drop_list(Offset offset) { replaced_.push_back(format::ReplacedEntry::make(offset, format::ReplacedEntry::How::list)); }
+
+  // What has been made so far outlives a lost race: the record, without the path to it.
+  void keep_made() { kept_ = made_.size(); }
+
+  // After a lost race: gives back everything but what is kept, which is stamped with the new number.
+  void rebase(const View& base, CommitNumber number);
+  // Gives back everything.
+  void discard();
+  // The commit is in: everything made is part of it, except what was dropped again.
+  void published();
+
+ private:
+  void drop(Offset offset, bool own) {
+    if (own) {
+      dropped_.push_back(offset);
+    } else {
+      replaced_.push_back(format::ReplacedEntry::make(offset, format::ReplacedEntry::How::block));
+    }
+  }
+
+  Allocator* allocator_;
+  View view_;
+  CommitNumber number_;
+  std::vector<Offset> made_;
+  std::vector<Offset> dropped_;  // made, and dropped again
+  std::vector<format::ReplacedEntry> replaced_;
+  std::size_t kept_ = 0;
+};
+
+// --- Writing into a node of the build, checksum included ---------------------------------------------------------------
+
+template <class T>
+format::BlockHeader& header_of(T* node) {
+  return *reinterpret_cast<format::BlockHeader*>(node);
+}
+
+// Replaces word `index` (in 8-byte words from the block's start).
+template <class T>
+void set_word(T* node, std::uint64_t index, std::uint64_t value) {
+  auto* word = reinterpret_cast<std::uint64_t*>(node) + index;
+  header_of(node).checksum += format::checksum_share(index, value) - format::checksum_share(index, *word);
+  *word = value;
+}
+// Sets a word that was not part of the node before.
+template <class T>
+void add_word(T* node, std::uint64_t index, std::uint64_t value) {
+  auto* word = reinterpret_cast<std::uint64_t*>(node) + index;
+  header_of(node).checksum += format::checksum_share(index, value);
+  *word = value;
+}
+// Takes a word out of the node's sum; its place no longer counts.
+template <class T>
+void remove_word(T* node, std::uint64_t index) {
+  header_of(node).checksum -= format::checksum_share(index, reinterpret_cast<std::uint64_t*>(node)[index]);
+}
+template <class T>
+void set_aux(T* node, std::uint16_t aux) {
+  format::BlockHeader& header = header_of(node);
+  header.checksum -= format::checksum_header(header);
+  header.aux = aux;
+  header.checksum += format::checksum_header(header);
+}
+
+}  // namespace utan::heap

@@ -1,0 +1,306 @@
+#include "heap/heap.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <string>
+
+#include "base/check.h"
+#include "base/step.h"
+#include "format/block.h"
+
+namespace utan::heap {
+
+using format::ClassWord;
+using format::OwnerWord;
+using format::size_classes;
+
+namespace {
+constexpr std::uint64_t growth_min = 256 * 1024;
+// The file grows by this part of its size, so that a small store stays small and a large one grows seldom.
+constexpr std::uint64_t growth_divisor = 16;
+}  // namespace
+
+bool Heap::is_live_owner(OwnerWord owner) const {
+  if (owner.word == 0) return false;
+  const auto& fixed = coordination_.fixed();
+  if (owner.incarnation() != static_cast<std::uint32_t>(fixed.header.incarnation)) return false;
+  if (owner.line() >= format::line_count_max || owner.line() >= fixed.line_count.load(std::memory_order_acquire)) {
+    return false;
+  }
+  // acquire: pairs with the release that advances the generation after the masks have been returned (H2).
+  const std::uint64_t generation = coordination_.line(owner.line()).generation.load(std::memory_order_acquire);
+  return (generation & 0xffff) == owner.line_generation();
+}
+
+bool Heap::try_own(SegmentIndex segment, OwnerWord me) const {
+  if (segment.value >= segment_count() || format::describes_region(segment)) return false;
+  if (segment.value < coordination_.fixed().header.trusted_from) return false;
+  auto& owner = descriptor(segment).owner;
+  std::uint64_t seen = owner.load(std::memory_order_acquire);
+  if (is_live_owner(OwnerWord{seen})) return false;
+  // acq_rel: acquires what the previous owner wrote before disown(), releases nothing of note.
+  return owner.compare_exchange_strong(seen, me.word, std::memory_order_acq_rel, std::memory_order_relaxed);
+}
+
+void Heap::disown(SegmentIndex segment) const {
+  // release: pairs with the acquire in try_own, so that the next owner sees this one's class and bits.
+  descriptor(segment).owner.store(0, std::memory_order_release);
+}
+
+bool Heap::is_vacant(SegmentIndex segment) const {
+  const format::Bitmap& bits = bitmap(segment);
+  std::uint64_t any = 0;
+  for (const auto& word : bits.words) any |= word.load(std::memory_order_acquire);
+  return any == 0;
+}
+
+void Heap::hint(SegmentIndex segment, unsigned size_class) const {
+  const std::uint64_t region = segment.value / format::segments_per_region;
+  const std::uint64_t in_region = format::segment_in_region(segment);
+  auto& word = at<std::atomic<std::uint64_t>>(format::hints_offset(region, size_class))[in_region / 64];
+  const std::uint64_t bit = std::uint64_t{1} << (in_region % 64);
+  // relaxed throughout: hints are never trusted, a lost one costs a scan.
+  if ((word.load(std::memory_order_relaxed) & bit) == 0) word.fetch_or(bit, std::memory_order_relaxed);
+  const std::uint64_t place = region % format::hinted_regions;
+  auto& top = coordination_.region_hint(size_class, place / 64);
+  const std::uint64_t top_bit = std::uint64_t{1} << (place % 64);
+  if ((top.load(std::memory_order_relaxed) & top_bit) == 0) top.fetch_or(top_bit, std::memory_order_relaxed);
+}
+
+std::optional<SegmentIndex> Heap::take_hint(unsigned size_class, SegmentIndex cursor) const {
+  const std::uint64_t segments = segment_count();
+  const std::uint64_t regions = (segments + format::segments_per_region - 1) / format::segments_per_region;
+  const std::uint64_t first_region = std::min(cursor.value / format::segments_per_region, regions - 1);
+  for (std::uint64_t step = 0; step <= regions; ++step) {
+    const std::uint64_t region = (first_region + step) % regions;
+    const std::uint64_t place = region % format::hinted_regions;
+    auto& top = coordination_.region_hint(size_class, place / 64);
+    const std::uint64_t top_bit = std::uint64_t{1} << (place % 64);
+    const std::uint64_t top_word = top.load(std::memory_order_relaxed);
+    if (top_word == 0 && place % 64 == 0 && region + 64 <= regions && step + 64 <= regions) {
+      step += 63;  // none of these 64 regions
+      continue;
+    }
+    if ((top_word & top_bit) == 0) continue;
+    auto* words = at<std::atomic<std::uint64_t>>(format::hints_offset(region, size_class));
+    const std::uint64_t start = step == 0 ? format::segment_in_region(cursor) : 0;
+    for (std::uint64_t i = start / 64; i < format::hint_words; ++i) {
+      std::uint64_t word = words[i].load(std::memory_order_relaxed);
+      if (i == start / 64) word &= ~std::uint64_t{0} << (start % 64);
+      while (word != 0) {
+        const std::uint64_t bit = word & (~word + 1);
+        const std::uint64_t segment =
+            region * format::segments_per_region + i * 64 + static_cast<std::uint64_t>(std::countr_zero(word));
+        const bool ours = (words[i].fetch_and(~bit, std::memory_order_relaxed) & bit) != 0;
+        if (ours && segment < segments) return SegmentIndex{segment};
+        word &= ~bit;
+      }
+    }
+    if (start != 0) continue;  // the part before the cursor comes last
+    // Nothing here. Whoever sets a hint sets the region's after the segment's: clear first, then look again.
+    top.fetch_and(~top_bit, std::memory_order_seq_cst);
+    for (std::uint64_t i = 0; i < format::hint_words; ++i) {
+      if (words[i].load(std::memory_order_seq_cst) != 0) {
+        top.fetch_or(top_bit, std::memory_order_relaxed);
+        break;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+void Heap::hint_room(SegmentIndex segment) const {
+  const unsigned size_class = ClassWord{descriptor(segment).class_word.load(std::memory_order_relaxed)}.size_class();
+  const format::Bitmap& bits = bitmap(segment);
+  if (size_class != format::class_commit && is_vacant(segment)) {
+    hint(segment, format::class_empty);
+    return;
+  }
+  if (!format::is_small_class(size_class)) return;
+  const auto& info = size_classes[size_class];
+  for (unsigned word = 0; word < info.word_count; ++word) {
+    const std::uint64_t free = ~bits.words[word].load(std::memory_order_relaxed) & format::used_bits(info, word);
+    if (static_cast<std::uint32_t>(std::popcount(free)) >= info.room_min) {
+      hint(segment, size_class);
+      return;
+    }
+  }
+}
+
+bool Heap::free_bit(Offset block) const {
+  const SegmentIndex segment = format::segment_of(block);
+  const unsigned size_class = ClassWord{descriptor(segment).class_word.load(std::memory_order_relaxed)}.size_class();
+  if (!format::is_small_class(size_class)) return false;
+  const auto& info = size_classes[size_class];
+  const std::uint64_t distance = (block - format::segment_start(segment)).value;
+  const std::uint64_t index = (distance * info.reciprocal) >> 32;
+  if (index * info.block_size != distance || index >= info.block_count) return false;
+  auto& word = bitmap(segment).words[index / 64];
+  const std::uint64_t bit = std::uint64_t{1} << (index % 64);
+  // release: what was done with the block comes before; pairs with the acquire of the owner that hands it out again.
+  const std::uint64_t before = word.fetch_and(~bit, std::memory_order_acq_rel);
+  if ((before & bit) == 0) return false;
+  const std::uint64_t free = ~before & format::used_bits(info, static_cast<unsigned>(index / 64));
+  if (static_cast<std::uint32_t>(std::popcount(free)) + 1 == info.room_min) hint(segment, size_class);
+  if (before == bit && size_class != format::class_commit && is_vacant(segment)) hint(segment, format::class_empty);
+  return true;
+}
+
+// --- Runs (H6) ------------------------------------------------------------------------------------------------------------
+
+bool Heap::own_run(SegmentIndex first, std::uint64_t length, OwnerWord me) const {
+  for (std::uint64_t i = 0; i < length; ++i) {
+    const SegmentIndex segment{first.value + i};
+    bool usable = try_own(segment, me);
+    if (usable) {
+      const unsigned size_class = ClassWord{descriptor(segment).class_word.load(std::memory_order_acquire)}.size_class();
+      usable = size_class <= format::class_last && is_vacant(segment);
+      if (!usable) disown(segment);
+    }
+    if (!usable) {
+      for (std::uint64_t back = 0; back < i; ++back) {
+        disown(SegmentIndex{first.value + back});
+        hint(SegmentIndex{first.value + back}, format::class_empty);
+      }
+      return false;
+    }
+    step(Step::run_owner_won);
+  }
+  return true;
+}
+
+std::optional<SegmentIndex> Heap::find_run(std::uint64_t length, OwnerWord me) const {
+  const std::uint64_t segments = segment_count();
+  std::uint64_t run = 0;
+  for (std::uint64_t at_segment = 0; at_segment < segments; ++at_segment) {
+    const std::uint64_t in_region = at_segment % format::segments_per_region;
+    if (in_region < format::region_metadata_segments) {
+      run = 0;
+      continue;
+    }
+    const auto* words = at<std::atomic<std::uint64_t>>(
+        format::hints_offset(at_segment / format::segments_per_region, format::class_empty));
+    const std::uint64_t word = words[in_region / 64].load(std::memory_order_relaxed);
+    if (word == 0) {
+      run = 0;
+      at_segment |= 63;  // the rest of this word
+      continue;
+    }
+    run = (word >> (in_region % 64)) & 1 ? run + 1 : 0;
+    if (run == length) {
+      const SegmentIndex first{at_segment + 1 - length};
+      if (own_run(first, length, me)) return first;
+      run = 0;
+    }
+  }
+  return std::nullopt;
+}
+
+Result<SegmentIndex> Heap::allocate_run(std::uint64_t length, OwnerWord me) const {
+  DCHECK(length >= 1 && length <= format::run_segments_max);
+  std::optional<SegmentIndex> first;
+  for (int attempt = 0; attempt < 8 && !first; ++attempt) {
+    first = find_run(length, me);
+    if (!first) UTAN_TRY(grow(length));
+  }
+  if (!first) return Error(Code::no_space, "no room for a value of " + std::to_string(length) + " segments");
+  for (std::uint64_t i = length; i-- > 0;) {
+    auto& word = descriptor(SegmentIndex{first->value + i}).class_word;
+    const ClassWord before{word.load(std::memory_order_relaxed)};
+    word.store(before.changed_to(i == 0 ? format::class_run : format::class_run_body, i == 0 ? length : 0).word,
+               std::memory_order_release);
+    // A body's bit keeps it from ever looking vacant.
+    bitmap(SegmentIndex{first->value + i}).words[0].store(1, std::memory_order_release);
+  }
+  step(Step::run_described);
+  return *first;
+}
+
+bool Heap::free_run(SegmentIndex first) const {
+  const ClassWord head{descriptor(first).class_word.load(std::memory_order_acquire)};
+  const std::uint64_t length = head.run_length();
+  if (head.size_class() != format::class_run || length == 0 ||
+      format::segment_in_region(first) + length > format::segments_per_region || first.value + length > segment_count()) {
+    return false;
+  }
+  for (std::uint64_t i = 0; i < length; ++i) {
+    const SegmentIndex segment{first.value + i};
+    // Whoever owns a segment of a run for a moment, misled by a hint, sees its class and lets go; the class of a run is
+    // changed by nobody but the one who frees it. So one store hands the segment over, after its bit is clear.
+    bitmap(segment).words[0].store(0, std::memory_order_release);
+    auto& word = descriptor(segment).class_word;
+    word.store(ClassWord{word.load(std::memory_order_relaxed)}.changed_to(format::class_empty, 0).word,
+               std::memory_order_release);
+    hint(segment, format::class_empty);
+  }
+  step(Step::run_freed);
+  return true;
+}
+
+// --- Growth -----------------------------------------------------------------------------------------------------------------
+
+Result<void> Heap::grow(std::uint64_t run_length) const {
+  auto& fixed = coordination_.fixed();
+  std::uint64_t size = fixed.file_size.load(std::memory_order_acquire);
+  const std::uint64_t chunk = std::clamp(fixed.chunk_size.load(std::memory_order_relaxed), format::chunk_size_min, format::chunk_size_max);
+  const std::uint64_t step_size = std::max(std::min(std::max(size / growth_divisor, growth_min), chunk), format::segment_size);
+  const std::uint64_t now = format::segment_count(ByteCount{size});
+  std::uint64_t end = now + (step_size >> format::segment_shift);
+  // The run must fit behind what is there, within one region, and no region may end inside its own description.
+  std::uint64_t start = now;
+  const std::uint64_t in_region = start % format::segments_per_region;
+  if (in_region < format::region_metadata_segments) start += format::region_metadata_segments - in_region;
+  if (start % format::segments_per_region + run_length > format::segments_per_region) {
+    start += format::segments_per_region - start % format::segments_per_region + format::region_metadata_segments;
+  }
+  end = std::max(end, start + run_length);
+  const std::uint64_t tail = end % format::segments_per_region;
+  if (tail != 0 && tail <= format::region_metadata_segments) end += format::region_metadata_segments + 1 - tail;
+  const std::uint64_t target = format::regions_offset + (end << format::segment_shift);
+  if (target > reserved_.value || target > format::file_size_max) {
+    return Error(Code::no_space, "the store would outgrow the " + std::to_string(reserved_.value >> 20) +
+                                     " MiB of addresses reserved for it: close it everywhere and open it again");
+  }
+  UTAN_TRY(file_->allocate(ByteCount{target}));
+  step(Step::grow_allocated);
+  // release: the new range exists before anyone believes in it.
+  if (!fixed.file_size.compare_exchange_strong(size, target, std::memory_order_acq_rel, std::memory_order_acquire)) {
+    return {};  // somebody else grew it at the same time
+  }
+  step(Step::grow_published);
+  for (std::uint64_t segment = now; segment < end; ++segment) {
+    if (!format::describes_region(SegmentIndex{segment})) hint(SegmentIndex{segment}, format::class_empty);
+  }
+  return {};
+}
+
+Statistics Heap::statistics() const {
+  Statistics out;
+  const std::uint64_t segments = segment_count();
+  for (std::uint64_t i = 0; i < segments; ++i) {
+    const SegmentIndex segment{i};
+    if (format::describes_region(segment)) continue;
+    ++out.segments.value;
+    const ClassWord word{descriptor(segment).class_word.load(std::memory_order_relaxed)};
+    if (word.size_class() == format::class_run || word.size_class() == format::class_run_body) {
+      out.used.value += format::segment_size;
+    } else if (format::is_small_class(word.size_class())) {
+      const auto& info = size_classes[word.size_class()];
+      std::uint64_t used = 0;
+      for (unsigned w = 0; w < info.word_count; ++w) {
+        used += static_cast<std::uint64_t>(std::popcount(bitmap(segment).words[w].load(std::memory_order_relaxed) &
+                                                         format::used_bits(info, w)));
+      }
+      out.used.value += used * info.block_size;
+      out.free.value += (info.block_count - used) * info.block_size;
+      if (used == 0) ++out.empty_segments.value;
+    } else {
+      ++out.empty_segments.value;
+      out.free.value += format::segment_size;
+    }
+  }
+  return out;
+}
+
+}  // namespace utan::heap

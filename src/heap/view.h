@@ -1,0 +1,68 @@
+// Following offsets: the only way from an offset to a block.
+//
+// A View is the mapped file as one pinned commit may see it. `follow` checks what a damaged or hostile file could get
+// wrong: in range, aligned, of the right kind, not born after the commit that is being read, whole within the file. It
+// answers null; `damage` then says why, for the message. What a View returns is valid while the commit is pinned.
+// Thread safety: a value; reading only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/check.h"
+#include "base/result.h"
+#include "base/types.h"
+#include "format/block.h"
+#include "format/nodes.h"
+
+namespace utan::heap {
+
+class View {
+ public:
+  View() = default;
+  View(std::byte* base, ByteCount size, CommitNumber number) : base_(base), size_(size.value), number_(number.value) {}
+
+  CommitNumber number() const { return CommitNumber{number_}; }
+  ByteCount size() const { return ByteCount{size_}; }
+  std::byte* base() const { return base_; }
+  // The same file as another commit sees it.
+  View at(CommitNumber number) const { return View(base_, ByteCount{size_}, number); }
+
+  // The block at `offset` as a T of kind `kind`, or null. T's fixed part is inside the file; for what follows it use the
+  // functions below, which check the counts too.
+  template <class T>
+  const T* follow(Offset offset, format::Kind kind) const {
+    if (offset.value - format::regions_offset > size_ - format::regions_offset - sizeof(T) || (offset.value & 7) != 0)
+      [[unlikely]] return nullptr;
+    const auto* header = reinterpret_cast<const format::BlockHeader*>(base_ + offset.value);
+    if (header->kind != kind || header->birth > number_) [[unlikely]] {
+      DCHECK(header->kind != format::Kind::freed);
+      return nullptr;
+    }
+    return reinterpret_cast<const T*>(header);
+  }
+
+  // A node with `count()` entries that are `size_for(count)` bytes in all.
+  template <class T>
+  const T* follow_node(Offset offset, format::Kind kind) const {
+    const T* node = follow<T>(offset, kind);
+    if (node == nullptr || T::size_for(node->count()) > size_ - offset.value) [[unlikely]] return nullptr;
+    return node;
+  }
+
+  const format::Record* follow_record(Offset offset) const {
+    const auto* record = follow<format::Record>(offset, format::Kind::record);
+    if (record == nullptr || record->size() > size_ - offset.value) [[unlikely]] return nullptr;
+    return record;
+  }
+
+  // Why `follow` of this offset and kind answered null.
+  Error damage(Offset offset, format::Kind kind) const;
+
+ private:
+  std::byte* base_ = nullptr;
+  std::uint64_t size_ = 0;
+  std::uint64_t number_ = 0;
+};
+
+}  // namespace utan::heap

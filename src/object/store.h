@@ -1,0 +1,140 @@
+// Stores and tables as users see them, without the C ABI's clothes.
+//
+// A Store is a handle of an attachment; a Snapshot pins one commit of it; a Table is a container named in the store's
+// root. All operations on a table are single commits that retry until they are in.
+// Thread safety: stores, snapshots and tables may be used by any thread; a Value is released by the thread that got it;
+// a Cursor belongs to one thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "commit/attachment.h"
+#include "commit/thread.h"
+#include "format/word.h"
+#include "tree/table.h"
+
+namespace utan::object {
+
+using Bytes = std::span<const std::byte>;
+
+inline constexpr std::uint64_t table_name_size_max = 4096;
+
+// A commit that stays readable until the last owner of this object lets go.
+class SnapshotPin {
+ public:
+  static Result<std::shared_ptr<SnapshotPin>> take(commit::Attachment& attachment);
+  ~SnapshotPin();
+  SnapshotPin(const SnapshotPin&) = delete;
+  SnapshotPin& operator=(const SnapshotPin&) = delete;
+
+  const commit::Pinned& pinned() const { return pinned_; }
+  // A snapshot is not its owner's children's.
+  Result<void> usable() const;
+
+ private:
+  explicit SnapshotPin(commit::Attachment& attachment) : attachment_(&attachment) {}
+  commit::Attachment* attachment_;
+  std::uint64_t session_id_ = 0;
+  commit::PinPlace place_;
+  commit::Pinned pinned_;
+};
+
+// Bytes of a value, where they lie or, for a value in several extents, copied together.
+struct Value {
+  const std::byte* data = nullptr;
+  std::uint64_t size = 0;
+  commit::Thread* thread = nullptr;  // whose pin `pin` protects the bytes; null: a snapshot does, or they are `copy`
+  unsigned pin = 0;
+  std::byte* copy = nullptr;         // from std::malloc
+
+  void release();
+};
+
+class Store;
+
+class Table {
+ public:
+  ~Table();
+  Table(const Table&) = delete;
+  Table& operator=(const Table&) = delete;
+
+  // False: not found.
+  Result<bool> get(Bytes key, Value& out) const;
+  Result<bool> contains(Bytes key) const;
+  Result<Count> count() const;
+
+  enum class Put { always, if_absent };
+  // False: it was there and `if_absent` was asked for.
+  Result<bool> put(Bytes key, Bytes value, Put how);
+  // False: the key is absent or has another value than `expected`.
+  Result<bool> replace(Bytes key, Bytes expected, Bytes value);
+  // False: it was not there.
+  Result<bool> erase(Bytes key);
+
+  commit::Attachment& attachment() const { return *attachment_; }
+  const std::shared_ptr<SnapshotPin>& snapshot() const { return snapshot_; }
+  format::ObjectId id() const { return id_; }
+
+ private:
+  friend class Store;
+  Table(commit::Attachment& attachment, std::shared_ptr<SnapshotPin> snapshot, format::ObjectId id)
+      : attachment_(&attachment), snapshot_(std::move(snapshot)), id_(id) {
+    attachment.share();
+  }
+  struct Write;
+  Result<bool> write(const Write& write);
+
+  commit::Attachment* attachment_;
+  std::shared_ptr<SnapshotPin> snapshot_;
+  format::ObjectId id_;
+};
+
+// Goes over one commit of a table.
+class Cursor {
+ public:
+  static Result<std::unique_ptr<Cursor>> open(const Table& table);
+  // False at the end. The spans are valid until the next call.
+  Result<bool> next(Bytes& key, Bytes& value);
+
+ private:
+  Cursor(std::shared_ptr<SnapshotPin> snapshot, tree::TableWalk walk)
+      : snapshot_(std::move(snapshot)), walk_(std::move(walk)) {}
+  std::shared_ptr<SnapshotPin> snapshot_;
+  tree::TableWalk walk_;
+  std::unique_ptr<std::byte, void (*)(void*)> copy_{nullptr, std::free};
+};
+
+class Store {
+ public:
+  static Result<std::unique_ptr<Store>> open(os::System& system, const std::string& path, const commit::OpenOptions& options);
+  // Closes the handle; the last one of the process leaves the store.
+  static Result<void> close(std::unique_ptr<Store> store);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  Result<std::unique_ptr<Store>> snapshot() const;
+  bool is_snapshot() const { return snapshot_ != nullptr; }
+  // not_found if there is none and `create` is false.
+  Result<std::unique_ptr<Table>> table(std::string_view name, bool create) const;
+  Result<void> sync() const;
+  Result<commit::SessionStatistics> statistics() const;
+  commit::Attachment& attachment() const { return *attachment_; }
+
+ private:
+  Store(commit::Attachment& attachment, std::shared_ptr<SnapshotPin> snapshot)
+      : attachment_(&attachment), snapshot_(std::move(snapshot)) {}
+  Result<std::optional<format::ObjectId>> find_table(std::string_view name, const commit::Pinned& pinned) const;
+
+  commit::Attachment* attachment_;
+  std::shared_ptr<SnapshotPin> snapshot_;
+};
+
+}  // namespace utan::object

@@ -1,0 +1,52 @@
+// Files of Linux: opening, status, and the open file description.
+//
+// Thread safety: LinuxFile holds nothing that changes after construction; the kernel does the rest. Ownership: as in
+// os/os.h.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <string>
+
+#include "os/linux/descriptor.h"
+#include "os/os.h"
+
+namespace utan::os::linux_os {
+
+FileStatus status_from(const struct stat& raw);
+
+// "a directory", "a FIFO": what to say of something that is no regular file.
+const char* name_of_kind(mode_t mode);
+
+Result<std::unique_ptr<File>> open_file(const std::string& path, Access access, Creation creation, std::uint32_t mode);
+
+// Maps the file of `descriptor` for its whole reservation. `path` serves messages, and finding the file again where
+// /proc is missing.
+Result<std::unique_ptr<Mapping>> map_file(const Descriptor& descriptor, const std::string& path, ByteCount reservation,
+                                          Access access);
+
+class LinuxFile final : public File {
+ public:
+  LinuxFile(Descriptor descriptor, std::string path, Access access)
+      : descriptor_(std::move(descriptor)), path_(std::move(path)), access_(access) {}
+
+  Result<FileStatus> status() override;
+  Result<Medium> medium() override;
+  Result<void> read(Offset from, std::span<std::byte> bytes) override;
+  Result<void> write(Offset to, std::span<const std::byte> bytes) override;
+  Result<void> allocate(ByteCount size) override;
+  Result<void> flush() override;
+  Result<std::unique_ptr<Mapping>> map(ByteCount reservation, Access access) override;
+  Result<bool> try_lock(LockMode mode) override;
+  void unlock() override;
+  Result<bool> try_lock_byte(std::uint32_t index, LockMode mode) override;
+  void unlock_byte(std::uint32_t index) override;
+  Result<bool> others_hold_bytes(std::uint32_t first, std::uint32_t count) override;
+
+ private:
+  const Descriptor descriptor_;
+  const std::string path_;
+  const Access access_;
+};
+
+}  // namespace utan::os::linux_os

@@ -1,0 +1,97 @@
+// Mappings of files, and how much address space there is for them.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+
+#include "os/linux/error.h"
+#include "os/linux/file.h"
+#include "os/linux/system.h"
+
+namespace utan::os::linux_os {
+namespace {
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define UTAN_ADDRESS_SPACE_LIMITED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UTAN_ADDRESS_SPACE_LIMITED 1
+#endif
+
+// Sanitizers shadow each byte of the address space, and thread sanitizer walks the shadow of every mapping it sees.
+#if defined(UTAN_ADDRESS_SPACE_LIMITED)
+constexpr std::uint64_t reservation_max = std::uint64_t{4} << 30;
+#else
+constexpr std::uint64_t reservation_max = std::uint64_t{64} << 40;
+#endif
+
+class LinuxMapping final : public Mapping {
+ public:
+  LinuxMapping(void* address, ByteCount reserved) : Mapping(static_cast<std::byte*>(address), reserved) {}
+  ~LinuxMapping() override { ::munmap(data(), reserved().value); }
+};
+
+Result<void> must_be_same(const Descriptor& a, const Descriptor& b, const std::string& path) {
+  struct stat first = {};
+  struct stat second = {};
+  if (::fstat(a.number(), &first) != 0 || ::fstat(b.number(), &second) != 0) return failure(errno, "stat", path);
+  if (first.st_dev == second.st_dev && first.st_ino == second.st_ino) return {};
+  return Error{Code::io, "cannot map " + path + ": it names another file now"};
+}
+
+// Another open file description of the same file, for the mapping alone. A mapping holds its description open, and
+// so would hold the locks that belong to it: beyond the closing of the File, and, inherited by a forked child, beyond
+// the death of the process that took them. The name in /proc leads to the file itself, whatever became of its path.
+Result<Descriptor> open_again(const Descriptor& descriptor, const std::string& path, int flags) {
+  const auto open = [flags](const std::string& name) {
+    return uninterrupted([&] { return ::open(name.c_str(), flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); });
+  };
+  Descriptor again{open("/proc/self/fd/" + std::to_string(descriptor.number()))};
+  if (!again.open()) again = Descriptor{open(path)};
+  if (!again.open()) return failure(errno, "open again for its mapping", path);
+  UTAN_TRY(must_be_same(descriptor, again, path));
+  return again;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Mapping>> map_file(const Descriptor& descriptor, const std::string& path, ByteCount reservation,
+                                          Access access) {
+  const bool writable = access == Access::read_write;
+  UTAN_ASSIGN(const Descriptor own, open_again(descriptor, path, writable ? O_RDWR : O_RDONLY));
+  const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+  void* address = ::mmap(nullptr, reservation.value, protection, MAP_SHARED | MAP_NORESERVE, own.number(), 0);
+  if (address == MAP_FAILED) {
+    const int system_error = errno;
+    auto error = failure(system_error, "map", path);
+    // Here it is addresses that are missing, not memory; or the range is longer than the file system lets any file be.
+    if (system_error == ENOMEM || system_error == EOVERFLOW) {
+      error = Error{Code::no_space, system_error, error.message()};
+    }
+    return error;
+  }
+  // A core dump would otherwise hold the whole store. A kernel without the advice only makes larger dumps.
+  (void)::madvise(address, reservation.value, MADV_DONTDUMP);
+  return std::unique_ptr<Mapping>(std::make_unique<LinuxMapping>(address, reservation));
+}
+
+ByteCount LinuxSystem::address_space_max() {
+  std::uint64_t most = reservation_max;
+  struct rlimit limit = {};
+  if (::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+    most = std::min(most, std::uint64_t{limit.rlim_cur} / 4);
+  }
+  // Kernels and processors differ in how many address bits a process has, and nothing says it but trying.
+  for (most &= ~std::uint64_t{0xFFFF}; most >= std::uint64_t{1} << 20; most = most / 2 & ~std::uint64_t{0xFFFF}) {
+    void* address = ::mmap(nullptr, most, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (address == MAP_FAILED) continue;
+    ::munmap(address, most);
+    break;
+  }
+  return ByteCount{most};
+}
+
+}  // namespace utan::os::linux_os

@@ -1,0 +1,75 @@
+// The table: linear hashing over a copy-on-write directory.
+//
+// Litwin, "Linear hashing: a new tool for file and table addressing" (VLDB 1980): the table grows by one bucket whenever
+// it holds more than `table_load` records per bucket; that bucket takes its half of the one bucket that is due. Departures: buckets are blocks as long as their slots need (no overflow
+// chains), reached through a radix directory, and every change copies the path. A slot carries 19 bits of the hash, from which
+// a split is decided without reading the records, but once per eight doublings.
+//
+// A read touches the directory, the bucket and the record. The hash is keyed by the store's seed.
+// Complexity: find, insert, erase O(1) expected; the directory has ceil(log62(n / (60 * table_load))) levels.
+// Thread safety: reading by anyone under a pin; writing within one Build.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "base/result.h"
+#include "base/types.h"
+#include "format/nodes.h"
+#include "heap/build.h"
+#include "heap/view.h"
+#include "tree/object_table.h"
+
+namespace utan::tree {
+
+// Records per bucket at which the table grows; it shrinks below half of that.
+inline constexpr std::uint64_t table_load = 16;
+
+struct Key {
+  std::span<const std::byte> bytes;
+  format::Tag tag = format::Tag::bytes;
+  std::uint64_t hash = 0;
+};
+
+// Where a key is, or would be. Pointers are valid while the commit is pinned.
+struct FoundRecord {
+  Status status = Status::missing;
+  const format::Record* record = nullptr;
+  Offset offset;                          // of the record
+  std::uint64_t bucket = 0;               // index of the bucket
+  std::uint64_t slot = 0;                 // of the record in it
+  Offset damaged;                         // where, if damaged
+  format::Kind expected = format::Kind::record;
+};
+
+FoundRecord find_record(const heap::View& view, Offset root, const Key& key);
+
+// An empty table.
+Result<Offset> make_table(heap::Build& build);
+
+// Each takes what find_record answered in the same build's view, and answers the table's new root.
+Result<Offset> insert_record(heap::Build& build, Offset root, std::uint64_t hash_seed, const FoundRecord& place,
+                             const Key& key, Offset record);
+Result<Offset> replace_record(heap::Build& build, Offset root, const FoundRecord& place, const Key& key, Offset record);
+Result<Offset> erase_record(heap::Build& build, Offset root, std::uint64_t hash_seed, const FoundRecord& place);
+
+Result<Count> record_count(const heap::View& view, Offset root);
+
+// Goes over all records of one commit, bucket by bucket.
+class TableWalk {
+ public:
+  TableWalk(const heap::View& view, Offset root) : view_(view), root_(root) {}
+  // The next record, null at the end.
+  Result<const format::Record*> next();
+
+ private:
+  Result<const format::Bucket*> next_bucket();
+
+  heap::View view_;
+  Offset root_;
+  std::uint64_t bucket_ = 0;  // index of the next bucket
+  const format::Bucket* current_ = nullptr;
+  std::uint64_t slot_ = 0;
+};
+
+}  // namespace utan::tree
