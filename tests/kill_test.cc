@@ -55,7 +55,7 @@ Operation operation_of(int actor, std::uint64_t i) {
   return out;
 }
 
-void apply(object::Table& table, const Operation& operation) {
+void perform(object::Table& table, const Operation& operation) {
   const Result<bool> done =
       operation.value ? table.put(test::bytes(operation.key), test::bytes(*operation.value), object::Table::Put::always)
                       : table.erase(test::bytes(operation.key));
@@ -66,7 +66,7 @@ void apply(object::Table& table, const Operation& operation) {
 }
 
 using Model = std::map<std::string, std::string>;
-void apply(Model& model, const Operation& operation) {
+void perform(Model& model, const Operation& operation) {
   if (operation.value) {
     model[operation.key] = *operation.value;
   } else {
@@ -134,7 +134,7 @@ struct Life {
     std::unique_ptr<object::Store> snapshot;
     for (std::uint64_t n = 0; n < life.operations_max && shared->quit.load() == 0; ++n) {
       const std::uint64_t i = shared->acknowledged[life.actor].load();
-      apply(**table, operation_of(life.actor, i));
+      perform(**table, operation_of(life.actor, i));
       shared->acknowledged[life.actor].store(i + 1);
       if (life.snapshots && n % 700 == 50) snapshot = store->snapshot().value();
       if (life.snapshots && n % 700 == 640) snapshot.reset();
@@ -218,11 +218,11 @@ class Stage {
     for (int actor = 0; actor < actor_max; ++actor) {
       const std::uint64_t count = shared_->acknowledged[actor].load();
       Model& model = models_[actor];
-      while (modelled_[actor] < count) apply(model, operation_of(actor, modelled_[actor]++));
+      while (modelled_[actor] < count) perform(model, operation_of(actor, modelled_[actor]++));
       const Model now = stored(*table, actor);
       if (now == model) continue;
       // The next one may have been in when its actor was killed, unacknowledged.
-      apply(model, operation_of(actor, modelled_[actor]++));
+      perform(model, operation_of(actor, modelled_[actor]++));
       EXPECT_EQ(now, model) << "actor " << actor << " after " << count << " operations";
       shared_->acknowledged[actor].store(count + 1);
     }

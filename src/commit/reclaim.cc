@@ -21,6 +21,8 @@ namespace {
 // A queue may hold this many commits that a pin blocks before their blocks move to chunks. Pins of single reads are gone
 // by then.
 constexpr std::uint64_t patience = 256;
+// Each common list is looked through once in so many scans, whatever its hint says.
+constexpr std::uint64_t thorough_interval = 1024;
 
 std::uint64_t birth_of(const heap::Heap& heap, Offset block) {
   return std::atomic_ref<std::uint64_t>(heap.at<format::BlockHeader>(block)->birth).load(std::memory_order_relaxed);
@@ -141,6 +143,8 @@ bool Reclaimer::drain_front(const Horizon& horizon, bool patient) {
   auto* commit = heap_->at<CommitBlock>(block);
   const std::uint64_t number = commit->header.birth;
   const std::uint64_t count = std::min<std::uint64_t>(commit->replaced_count, format::replaced_max);
+  // What is freed lies anywhere: its bitmaps and descriptors are fetched together.
+  for (std::uint64_t i = front.count(); i < count; ++i) heap_->prefetch_free(ReplacedEntry{commit->replaced[i]}.offset());
   for (std::uint64_t i = front.count(); i < count; ++i) {
     const ReplacedEntry entry{commit->replaced[i]};
     if (!plausible(*heap_, entry.offset())) {
@@ -276,7 +280,9 @@ void Reclaimer::file_chunk(Offset offset) {
   for (auto& open : line_->open_chunks) {
     if (open.load(std::memory_order_relaxed) == offset.value) open.store(0, std::memory_order_release);
   }
-  auto& list = heap_->coordination().waiting_list(chunk->blocking % format::waiting_list_count);
+  const std::uint64_t index = chunk->blocking % format::waiting_list_count;
+  heap_->coordination().waiting_hint(index).store(chunk->blocking, std::memory_order_relaxed);  // a hint
+  auto& list = heap_->coordination().waiting_list(index);
   std::uint64_t head = list.load(std::memory_order_acquire);
   do {
     chunk->next = head;
@@ -294,15 +300,15 @@ void Reclaimer::file_open_chunks() {
 }
 
 void Reclaimer::retry_waiting(const Horizon& horizon) {
+  ++scans_;
   if (line_->taken.load(std::memory_order_relaxed) != 0) work_on_taken(horizon);
   for (std::uint64_t i = 0; i < format::waiting_list_count; ++i) {
     auto& list = heap_->coordination().waiting_list(i);
     std::uint64_t head = list.load(std::memory_order_acquire);
     if (head == 0 || !plausible(*heap_, Offset{head})) continue;
-    // The chunk may be taken and reused by somebody else at this moment: what is read here is a hint.
-    const std::uint64_t blocking =
-        std::atomic_ref<std::uint64_t>(heap_->at<WaitingChunk>(Offset{head})->blocking).load(std::memory_order_relaxed);
-    if (horizon.is_visible(blocking)) continue;
+    // The hint speaks of one chunk of the list: now and then the others are looked at as well.
+    const std::uint64_t hint = heap_->coordination().waiting_hint(i).load(std::memory_order_relaxed);
+    if (horizon.is_visible(hint) && scans_ % thorough_interval != i) continue;
     line_->uncertain.store(head, std::memory_order_release);
     step(Step::wait_take_intended);
     // The whole chain is taken at once: that its first chunk may have left and come back in between does no harm.

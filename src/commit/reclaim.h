@@ -79,6 +79,7 @@ class Reclaimer {
   heap::Allocator* allocator_;
   Offset tail_;
   std::uint64_t queued_ = 0;
+  std::uint64_t scans_ = 0;
 };
 
 }  // namespace utan::commit

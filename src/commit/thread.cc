@@ -178,6 +178,7 @@ void Thread::after_commits() {
 }
 
 void Thread::reclaim() {
+  if (session_->read_only()) return;  // it has replaced nothing, and may free nothing
   commits_since_drain_ = 0;
   const auto coordination = session_->coordination();
   horizon_.scan(*heap_);
@@ -199,9 +200,11 @@ void Thread::reclaim() {
 }
 
 void Thread::give_up() {
-  reclaim();
-  reclaimer_.file_open_chunks();
-  allocator_.release_all();
+  if (!session_->read_only()) {
+    reclaim();
+    reclaimer_.file_open_chunks();
+    allocator_.release_all();
+  }
   for (auto& pin : line_->pins) pin.number.store(format::pin_free, std::memory_order_release);
   for (unsigned i = 0; i < format::extra_pin_count; ++i) extra(i).number.store(format::pin_free, std::memory_order_release);
   // The generation ends what descriptors say of this line; then somebody else may take it.

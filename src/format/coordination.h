@@ -178,10 +178,12 @@ static_assert(sizeof(CoordinationFixed) <= 4096);
 
 inline constexpr std::uint64_t claims_offset = 8 * 1024;
 inline constexpr std::uint64_t waiting_lists_offset = claims_offset + checkpoint_slot_count * sizeof(CheckpointClaim);
+// Beside each list, the commit that its first chunk waits for; a hint.
+inline constexpr std::uint64_t waiting_hints_offset = waiting_lists_offset + waiting_list_count * 8;
 inline constexpr std::uint64_t entries_offset = 16 * 1024;
 inline constexpr std::uint64_t region_hints_offset = entries_offset + process_entry_count * sizeof(ProcessEntry);
 inline constexpr std::uint64_t lines_offset = region_hints_offset + size_class_count_max * hinted_regions / 8;
-static_assert(waiting_lists_offset + waiting_list_count * 8 <= entries_offset && region_hints_offset == 144 * 1024 &&
+static_assert(waiting_hints_offset + waiting_list_count * 8 <= entries_offset && region_hints_offset == 144 * 1024 &&
               lines_offset == 176 * 1024);
 
 constexpr std::uint64_t coordination_size(std::uint64_t line_count) { return lines_offset + line_count * sizeof(Line); }
@@ -200,6 +202,9 @@ class Coordination {
   }
   AtomicWord& waiting_list(std::uint64_t index) const {
     return reinterpret_cast<AtomicWord*>(base_ + waiting_lists_offset)[index];
+  }
+  AtomicWord& waiting_hint(std::uint64_t index) const {
+    return reinterpret_cast<AtomicWord*>(base_ + waiting_hints_offset)[index];
   }
   ProcessEntry& entry(std::uint32_t index) const {
     return reinterpret_cast<ProcessEntry*>(base_ + entries_offset)[index];

@@ -129,10 +129,13 @@ void Allocator::end_build() {
 Result<Offset> Allocator::allocate_run(ByteCount size, CommitNumber birth) {
   const std::uint64_t length = format::run_length_for(size);
   DCHECK(length <= format::run_segments_max);
-  UTAN_ASSIGN(const SegmentIndex first, heap_->allocate_run(length, me_));
+  UTAN_ASSIGN(const SegmentIndex first, heap_->acquire_run(length, me_));
   for (std::uint64_t i = 0; i < length; ++i) kept_.push_back(SegmentIndex{first.value + i});
   const Offset block = format::segment_start(first);
+  // Recorded before it is described: killed in between, an adopter finds no run there, and the segments are free again
+  // when the line's generation moves on.
   hand_out(block, birth, format::class_run);
+  heap_->describe_run(first, length);
   return block;
 }
 

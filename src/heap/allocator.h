@@ -73,9 +73,20 @@ class Allocator {
     const Offset block{own_[size_class].word_start + std::uint64_t{bit} * format::size_classes[size_class].block_size};
     hand_out(block, birth, size_class);
     // release: after the record of the hand-out, so that an adopter finds the block in the mask, in the record or in both.
-    slot.mask.store(mask & (mask - 1), std::memory_order_release);
+    const std::uint64_t rest = mask & (mask - 1);
+    slot.mask.store(rest, std::memory_order_release);
     step(Step::hand_out_mask_stored);
+    // The next block of this class is likely to be cold: its lines are fetched while this one is filled.
+    if (rest != 0) [[likely]] prefetch(own_[size_class].word_start, rest, format::size_classes[size_class].block_size);
     return block;
+  }
+
+  void prefetch(std::uint64_t word_start, std::uint64_t mask, std::uint64_t block_size) const {
+    const auto next = static_cast<unsigned>(std::countr_zero(mask));
+    const std::byte* at = heap_->base() + word_start + next * block_size;
+    for (std::uint64_t i = 0; i < block_size && i < 4 * format::cache_line; i += format::cache_line) {
+      __builtin_prefetch(at + i, 1);
+    }
   }
 
   void hand_out(Offset block, CommitNumber birth, format::SizeClass size_class) {

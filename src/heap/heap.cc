@@ -19,6 +19,12 @@ namespace {
 constexpr std::uint64_t growth_min = 256 * 1024;
 // The file grows by this part of its size, so that a small store stays small and a large one grows seldom.
 constexpr std::uint64_t growth_divisor = 16;
+
+// Does `word` have exactly `count` bits, 1 to 4? A few instructions where there is none that counts bits.
+bool has_exactly(std::uint64_t word, std::uint32_t count) {
+  for (std::uint32_t i = 1; i < count; ++i) word &= word - 1;
+  return word != 0 && (word & (word - 1)) == 0;
+}
 }  // namespace
 
 bool Heap::is_live_owner(OwnerWord owner) const {
@@ -142,7 +148,7 @@ bool Heap::free_bit(Offset block) const {
   const std::uint64_t before = word.fetch_and(~bit, std::memory_order_acq_rel);
   if ((before & bit) == 0) return false;
   const std::uint64_t free = ~before & format::used_bits(info, static_cast<unsigned>(index / 64));
-  if (static_cast<std::uint32_t>(std::popcount(free)) + 1 == info.room_min) hint(segment, size_class);
+  if (has_exactly(free | bit, info.room_min)) hint(segment, size_class);
   if (before == bit && size_class != format::class_commit && is_vacant(segment)) hint(segment, format::class_empty);
   return true;
 }
@@ -197,24 +203,28 @@ std::optional<SegmentIndex> Heap::find_run(std::uint64_t length, OwnerWord me) c
   return std::nullopt;
 }
 
-Result<SegmentIndex> Heap::allocate_run(std::uint64_t length, OwnerWord me) const {
+Result<SegmentIndex> Heap::acquire_run(std::uint64_t length, OwnerWord me) const {
   DCHECK(length >= 1 && length <= format::run_segments_max);
-  std::optional<SegmentIndex> first;
-  for (int attempt = 0; attempt < 8 && !first; ++attempt) {
-    first = find_run(length, me);
-    if (!first) UTAN_TRY(grow(length));
+  for (int attempt = 0; attempt < 8; ++attempt) {
+    const std::optional<SegmentIndex> first = find_run(length, me);
+    if (first) return *first;
+    UTAN_TRY(grow(length));
   }
-  if (!first) return Error(Code::no_space, "no room for a value of " + std::to_string(length) + " segments");
-  for (std::uint64_t i = length; i-- > 0;) {
-    auto& word = descriptor(SegmentIndex{first->value + i}).class_word;
+  return Error(Code::no_space, "no room for a value of " + std::to_string(length) + " segments in a row");
+}
+
+void Heap::describe_run(SegmentIndex first, std::uint64_t length) const {
+  // The first segment comes first: from then on free_run can undo the whole, described or not.
+  for (std::uint64_t i = 0; i < length; ++i) {
+    const SegmentIndex segment{first.value + i};
+    auto& word = descriptor(segment).class_word;
     const ClassWord before{word.load(std::memory_order_relaxed)};
     word.store(before.changed_to(i == 0 ? format::class_run : format::class_run_body, i == 0 ? length : 0).word,
                std::memory_order_release);
     // A body's bit keeps it from ever looking vacant.
-    bitmap(SegmentIndex{first->value + i}).words[0].store(1, std::memory_order_release);
+    bitmap(segment).words[0].store(1, std::memory_order_release);
+    if (i == 0) step(Step::run_described);
   }
-  step(Step::run_described);
-  return *first;
 }
 
 bool Heap::free_run(SegmentIndex first) const {

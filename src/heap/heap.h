@@ -70,13 +70,22 @@ class Heap {
   // Sets the hints of a segment that its owner is about to give up, by what it has free.
   void hint_room(SegmentIndex segment) const;
 
+  // Fetches what freeing this block will touch. Any value does no harm.
+  void prefetch_free(Offset block) const {
+    if (block.value < format::regions_offset) return;
+    const SegmentIndex segment = format::segment_of(block);
+    __builtin_prefetch(base_ + block.value);
+    __builtin_prefetch(base_ + format::bitmap_offset(segment).value, 1);
+    __builtin_prefetch(base_ + format::descriptor_offset(segment).value);
+  }
   // Clears the bit of a block (H3). The caller alone owns the block. Answers false, and does nothing, if there is no
   // such block: then the file is damaged.
   bool free_bit(Offset block) const;
 
-  // H6: `length` whole segments in a row, described and owned by `me`; free_run gives such a run back (the caller alone
-  // owns it; false if there is no run).
-  Result<SegmentIndex> allocate_run(std::uint64_t length, format::OwnerWord me) const;
+  // H6: wins `length` whole segments in a row for `me`; describe_run makes them one block; free_run gives the block back
+  // (the caller alone owns it; false if there is no run).
+  Result<SegmentIndex> acquire_run(std::uint64_t length, format::OwnerWord me) const;
+  void describe_run(SegmentIndex first, std::uint64_t length) const;
   bool free_run(SegmentIndex first) const;
 
   // Makes the file longer, for at least `run_length` segments in a row. Code::no_space if it cannot.

@@ -62,6 +62,33 @@ const TableRoot* follow_root(const View& view, Offset offset) {
   return root;
 }
 
+// The first slot at or after `from` with this tag; `count` if there is none. Four slots are compared at once: their high
+// halves, which hold the tags, are gathered into one vector.
+std::uint64_t next_match(const std::uint64_t* words, std::uint64_t from, std::uint64_t count, std::uint64_t tag) {
+  using Pair = std::uint32_t __attribute__((vector_size(16)));
+  constexpr unsigned low_bits = BucketEntry::offset_bits - 32;
+  const auto wanted = static_cast<std::uint32_t>(tag);
+  const Pair tags = {wanted, wanted, wanted, wanted};
+  std::uint64_t i = from;
+  for (; i + 4 <= count; i += 4) {
+    Pair first;
+    Pair second;
+    std::memcpy(&first, words + i, sizeof first);
+    std::memcpy(&second, words + i + 2, sizeof second);
+    const Pair high = __builtin_shufflevector(first, second, 1, 3, 5, 7) >> low_bits;
+    const auto equal = high == tags;
+    std::uint64_t halves[2];
+    std::memcpy(halves, &equal, sizeof halves);
+    if ((halves[0] | halves[1]) == 0) continue;
+    if (halves[0] != 0) return i + ((halves[0] & 0xffff'ffff) != 0 ? 0 : 1);
+    return i + ((halves[1] & 0xffff'ffff) != 0 ? 2 : 3);
+  }
+  for (; i < count; ++i) {
+    if (BucketEntry{words[i]}.tag() == tag) return i;
+  }
+  return count;
+}
+
 // The offset of a bucket (0: empty). False: a directory is damaged, `at` says which.
 bool find_bucket(const View& view, const TableRoot* root, std::uint64_t bucket, Offset& at) {
   std::uint64_t height = root->depth();
@@ -385,9 +412,8 @@ FoundRecord find_record(const View& view, Offset root_offset, const Key& key) {
   const std::uint64_t tag = slot_tag(key.hash, bucket->base_level());
   const std::uint64_t count = bucket->count();
   const std::uint64_t* words = bucket->entries();
-  for (std::uint64_t i = 0; i < count; ++i) {
+  for (std::uint64_t i = next_match(words, 0, count, tag); i < count; i = next_match(words, i + 1, count, tag)) {
     const BucketEntry entry{words[i]};
-    if (entry.tag() != tag) continue;
     const Record* record = view.follow_record(entry.record());
     if (record == nullptr) [[unlikely]] {
       out.status = Status::damaged;

@@ -1,0 +1,48 @@
+# The front door. `make` lists what there is; the work is in CMakePresets.json and scripts/.
+MAKEFLAGS += --no-print-directory
+JOBS ?= $(shell nproc)
+export JOBS
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test bench torture check format clean
+
+help: ## this list
+	@echo "Utan: an embedded object database. Targets:"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+setup: ## install the Debian packages that are missing (for all targets; each also installs its own)
+	@scripts/setup.sh all
+
+build: ## the libraries and examples, optimised, in build/release
+	@scripts/setup.sh demo
+	cmake --preset release -DUTAN_TESTS=OFF -DUTAN_BENCH=OFF
+	cmake --build --preset release --parallel $(JOBS)
+
+demo: build ## see it work: several processes, one store, killed and continued (DIR=folder to keep the store)
+	build/release/examples/utan_demo $(DIR)
+
+test: ## all tests, in five minutes: debug, sanitizers, release, models, house rules
+	@scripts/setup.sh test
+	@scripts/test.sh
+
+bench: ## measure against other stores, into bench/results (QUICK=1: in three minutes)
+	@scripts/setup.sh bench
+	@bench/run.sh
+
+torture: ## the same tests for hours, with random crashes, and the models in full
+	@scripts/setup.sh test
+	@scripts/torture.sh
+
+check: ## format, clang-tidy, include table, files that nothing reaches
+	@scripts/setup.sh check
+	scripts/check_format.sh
+	python3 scripts/check_includes.py
+	python3 scripts/check_dead_files.py
+	cmake --preset debug >/dev/null
+	scripts/check_tidy.sh
+
+format: ## lay out all C and C++ files
+	@scripts/setup.sh check
+	@scripts/check_format.sh --fix
+
+clean: ## remove all builds
+	rm -rf build

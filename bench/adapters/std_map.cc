@@ -1,0 +1,62 @@
+// std::unordered_map<std::string, std::string>: the table every C++ program has at hand.
+#include <functional>
+#include <unordered_map>
+
+#include "../systems.h"
+
+namespace bench {
+namespace {
+
+// Lets a string_view be looked up without making a string of it. Not noexcept on purpose: libstdc++ then keeps each
+// node's hash, without which every step along a chain would hash a key again.
+struct Hash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view key) const { return std::hash<std::string_view>()(key); }
+};
+
+class StdMap {
+ public:
+  void open(const Place&, Access) {}
+  void close() {}
+  void put(std::string_view key, std::string_view value) {
+    // Found first: emplacing would make a string of the key, on the heap, even where it is there already.
+    const auto it = map_.find(key);
+    if (it != map_.end()) {
+      it->second.assign(value);
+    } else {
+      map_.emplace(key, value);
+    }
+  }
+  template <class Use>
+  bool get(std::string_view key, Use&& use) {
+    const auto it = map_.find(key);
+    if (it == map_.end()) return false;
+    use(std::string_view(it->second));
+    return true;
+  }
+  bool erase(std::string_view key) {
+    const auto it = map_.find(key);
+    if (it == map_.end()) return false;
+    map_.erase(it);
+    return true;
+  }
+  template <class Use>
+  void each(Use&& use) {
+    for (const auto& [key, value] : map_) use(std::string_view(key), std::string_view(value));
+  }
+
+ private:
+  std::unordered_map<std::string, std::string, Hash, std::equal_to<>> map_;
+};
+
+}  // namespace
+
+System std_system() {
+  return {.name = "unordered_map",
+          .version = "libstdc++ " + std::to_string(_GLIBCXX_RELEASE),
+          .settings = "std::unordered_map<string, string>, not reserved, looked up by string_view, hashes cached",
+          .kind = System::Kind::memory,
+          .make = make_runner<StdMap>};
+}
+
+}  // namespace bench

@@ -1,0 +1,54 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "sections.h"
+
+namespace bench {
+namespace {
+
+// Of a store's files the one with the records: every other one is named after it, with an addition.
+bool is_data(const std::filesystem::path& path) {
+  const std::string name = path.filename().string();
+  return name == "store.utan" || name == "store.tkh" || name == "store.lmdb";
+}
+
+}  // namespace
+
+std::string fresh_directory(const Bench& bench, const std::string& name) {
+  const std::string directory = bench.settings.work + "/" + name;
+  std::filesystem::remove_all(directory);
+  std::filesystem::create_directories(directory);
+  return directory;
+}
+
+void remove_directory(const std::string& directory) { std::filesystem::remove_all(directory); }
+
+FileSizes sizes_of(const std::string& directory) {
+  FileSizes sizes;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    struct stat status {};
+    if (stat(entry.path().c_str(), &status) != 0) continue;
+    const double allocated = static_cast<double>(status.st_blocks) * 512;
+    if (is_data(entry.path())) {
+      sizes.data_apparent += static_cast<double>(status.st_size);
+      sizes.data_allocated += allocated;
+    } else {
+      sizes.side_allocated += allocated;
+    }
+  }
+  return sizes;
+}
+
+void settle(const std::string& directory) {
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    const int fd = open(entry.path().c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) continue;
+    (void)fsync(fd);
+    close(fd);
+  }
+}
+
+}  // namespace bench

@@ -1,0 +1,125 @@
+// utan_bench: runs the benchmark's sections and writes what it measured, one JSON object per line. See README.md.
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <sstream>
+
+#include "sections.h"
+#include "systems.h"
+
+namespace bench {
+namespace {
+
+constexpr const char* kUsage =
+    "utan_bench [--name value]...\n"
+    "  --out FILE        where to write (bench/results/raw.jsonl)\n"
+    "  --work DIR        where stores are made and removed again (bench/results/work)\n"
+    "  --sections LIST   of point,shared,growth (all)\n"
+    "  --systems LIST    of control,utan,absl,unordered_map,tkrzw,lmdb (all); the control always runs\n"
+    "  --records N       loaded (1000000)         --overwrites N       of section growth (10000000)\n"
+    "  --rounds N        of section point (5)     --sharing-rounds N   of section shared (5)\n"
+    "  --seconds S       of each sharing run (2)  --opens N            of each kind (20)\n"
+    "  --seed N          of keys, values and orders (42)\n";
+
+struct Options {
+  Settings settings;
+  std::string out = "bench/results/raw.jsonl";
+  std::string sections = "point,shared,growth";
+  std::string systems;
+};
+
+// Is `name` in the list "a,b,c"? An empty list has everything.
+bool is_listed(const std::string& list, const std::string& name) {
+  if (list.empty()) return true;
+  std::stringstream stream(list);
+  for (std::string item; std::getline(stream, item, ',');) {
+    if (item == name) return true;
+  }
+  return false;
+}
+
+Options parse(int argc, char** argv) {
+  Options o;
+  Settings& s = o.settings;
+  const std::map<std::string, std::function<void(const char*)>> setters = {
+      {"--out", [&](const char* v) { o.out = v; }},
+      {"--work", [&](const char* v) { s.work = v; }},
+      {"--sections", [&](const char* v) { o.sections = v; }},
+      {"--systems", [&](const char* v) { o.systems = v; }},
+      {"--records", [&](const char* v) { s.record_count = std::strtoull(v, nullptr, 10); }},
+      {"--overwrites", [&](const char* v) { s.growth_overwrite_count = std::strtoull(v, nullptr, 10); }},
+      {"--rounds", [&](const char* v) { s.round_count = static_cast<unsigned>(std::atoi(v)); }},
+      {"--sharing-rounds", [&](const char* v) { s.sharing_round_count = static_cast<unsigned>(std::atoi(v)); }},
+      {"--seconds", [&](const char* v) { s.sharing_seconds = std::atof(v); }},
+      {"--opens", [&](const char* v) { s.open_count = static_cast<unsigned>(std::atoi(v)); }},
+      {"--seed", [&](const char* v) { s.seed = std::strtoull(v, nullptr, 10); }},
+  };
+  for (int i = 1; i < argc; i += 2) {
+    const auto setter = setters.find(argv[i]);
+    if (setter == setters.end() || i + 1 == argc) {
+      std::fputs(kUsage, stderr);
+      std::exit(2);
+    }
+    setter->second(argv[i + 1]);
+  }
+  if (s.record_count < 1000 || s.record_count > 0xffffffffu) fail("--records must be from 1,000 to 2^32 - 1");
+  return o;
+}
+
+int run(const Options& options) {
+  std::filesystem::create_directories(options.settings.work);
+  Journal journal(options.out);
+  Bench bench{.settings = options.settings,
+              .systems = {},
+              .workload = Workload(options.settings.seed),
+              .cores = allowed_cores(),
+              .journal = journal};
+  for (const System& system : all_systems()) {
+    if (system.kind == System::Kind::control || is_listed(options.systems, system.name)) bench.systems.push_back(system);
+  }
+
+  const Settings& s = bench.settings;
+  journal.line({{"section", "run"}, {"compiler", __VERSION__}},
+               {{"record_count", static_cast<double>(s.record_count)},
+                {"key_size", static_cast<double>(kKeySize)},
+                {"value_size", static_cast<double>(kValueSize)},
+                {"growth_overwrite_count", static_cast<double>(s.growth_overwrite_count)},
+                {"round_count", static_cast<double>(s.round_count)},
+                {"sharing_round_count", static_cast<double>(s.sharing_round_count)},
+                {"sharing_seconds", s.sharing_seconds},
+                {"control_array_size", static_cast<double>(s.control_array_size)},
+                {"control_miss_count", static_cast<double>(s.control_miss_count)},
+                {"open_count", static_cast<double>(s.open_count)},
+                {"core_count", static_cast<double>(bench.cores.size())},
+                {"seed", static_cast<double>(s.seed)}});
+  for (const System& system : bench.systems) {
+    const char* const kinds[] = {"control", "memory", "store"};
+    journal.line({{"section", "system"},
+                  {"system", system.name},
+                  {"version", system.version},
+                  {"kind", kinds[static_cast<int>(system.kind)]},
+                  {"settings", system.settings}},
+                 {});
+  }
+
+  if (is_listed(options.sections, "point")) run_point(bench);
+  if (is_listed(options.sections, "shared")) run_shared(bench);
+  if (is_listed(options.sections, "growth")) run_growth(bench);
+  if (bench.error_count != 0) std::fprintf(stderr, "bench: %u errors\n", bench.error_count);
+  return bench.error_count == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace bench
+
+int main(int argc, char** argv) {
+  try {
+    return bench::run(bench::parse(argc, argv));
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "bench: %s\n", e.what());
+    return 1;
+  }
+}

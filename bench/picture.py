@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""Draws the summary that report.py made.
+
+    picture.py SUMMARY.json OUT.png
+"""
+
+import json
+import sys
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402  (the backend is chosen before)
+
+COLOURS = {"utan": "#d95f02", "absl": "#a6bddb", "unordered_map": "#74a9cf", "tkrzw": "#7570b3", "lmdb": "#1b9e77",
+           "control": "#999999"}
+PHASES = ["insert", "read", "miss", "overwrite", "erase", "iterate"]
+
+
+def bars(axes, labels, entries, colours, form):
+    """One bar per label, with its spread and its number; an entry is a summary or a bare number."""
+    for x, (entry, colour) in enumerate(zip(entries, colours)):
+        if entry is None:
+            continue
+        value, low, high = (entry, entry, entry) if isinstance(entry, (int, float)) else (
+            entry["median"], entry["min"], entry["max"])
+        axes.bar(x, value, color=colour, width=0.75)
+        axes.errorbar(x, value, yerr=[[max(0, value - low)], [max(0, high - value)]], color="#333333", capsize=2, linewidth=1)
+        axes.annotate(form.format(value), (x, high), ha="center", va="bottom", fontsize=8, xytext=(0, 2),
+                      textcoords="offset points")
+    axes.set_xticks(range(len(labels)), labels, fontsize=8)
+    axes.set_xlim(-0.6, max(len(labels), 3) - 0.4)  # few bars are not drawn wide
+    axes.margins(y=0.18)
+    axes.set_ylim(bottom=0)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def line_at(axes, y, text):
+    axes.set_ylim(top=max(axes.get_ylim()[1], y * 1.15))
+    axes.axhline(y, color="#b30000", linestyle="--", linewidth=1)
+    axes.annotate(text, (1, y), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7, color="#b30000",
+                  bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.5})
+
+
+def short(name):
+    return name.replace("unordered_map", "unordered\n_map")
+
+
+def draw(s):
+    figure, grid = plt.subplots(4, 3, figsize=(13, 14), layout="constrained")
+    systems = [name for name in s["point"] if name != "control"]
+    for axes, phase in zip(grid.flat, PHASES):
+        if not s["point"]:
+            axes.set_axis_off()
+            continue
+        bars(axes, [short(n) for n in systems], [s["point"][n]["net_ns"][phase] for n in systems],
+             [COLOURS[n] for n in systems], "{:.0f}")
+        axes.set_title(f"{phase}, ns" + (" per record" if phase == "iterate" else ""), fontsize=10)
+
+    rest = list(grid.flat)[len(PHASES):]
+    readers = s["readers"]
+    bars(rest[0], [short(n) for n in readers], [e["gain"] for e in readers.values()], [COLOURS[n] for n in readers], "{:.2f}")
+    if "control" in readers:
+        line_at(rest[0], 0.9 * readers["control"]["gain"]["median"], "target: 0.9 x the control's")
+    rest[0].set_title("two readers over one, times the throughput", fontsize=10)
+
+    writer = s["writer"]
+    for axes, key, what, unit in ((rest[1], "read_per_s", "reads", 1e6), (rest[2], "write_per_s", "writes", 1e6)):
+        entries = [{k: v / unit for k, v in e[key].items() if k != "samples"} for e in writer.values()]
+        bars(axes, list(writer), entries, [COLOURS[n] for n in writer], "{:.3g}")
+        if "lmdb" in writer:
+            line_at(axes, 2 * writer["lmdb"][key]["median"] / unit, "target: 2 x LMDB")
+        axes.set_title(f"two readers and a writer: million {what}/s", fontsize=10)
+
+    opened = s["open"]
+    labels = [f"{n}\n{what}" for n in opened for what in ("closed", "killed")]
+    entries = [opened[n][what] for n in opened for what in ("after_clean_close", "after_kill")]
+    bars(rest[3], labels, entries, [COLOURS[n] for n in opened for _ in range(2)], "{:.2f}")
+    line_at(rest[3], 1.0, "target: 1 ms")
+    rest[3].set_title("open and read one record, ms", fontsize=10)
+
+    sizes = {n: e.get("closed") or e.get("open") for n, e in s["sizes"]["systems"].items()}
+    bars(rest[4], list(sizes), [e["allocated_ratio"] for e in sizes.values()], [COLOURS[n] for n in sizes], "{:.2f}")
+    rest[4].set_title("file after the load / bytes of keys and values", fontsize=10)
+
+    growth = s["growth"]
+    bars(rest[5], [name.replace("_", "\n", 1).replace("_", " ") for name in growth],
+         [e["ratio_less_chunk"] for e in growth.values()], [COLOURS["utan"]] * len(growth), "{:.2f}")
+    if growth:
+        line_at(rest[5], 1.3, "target: nothing held")
+        line_at(rest[5], 2.3, "target: state of the load held")
+    else:
+        rest[5].set_axis_off()
+    rest[5].set_title(f"Utan's file (less 16 MiB) after {s['settings']['growth_overwrite_count'] / 1e6:g} M overwrites / loaded",
+                      fontsize=10)
+
+    settings = s["settings"]
+    figure.suptitle(f"{settings['record_count']:,} records of {settings['key_size']} + {settings['value_size']} bytes, one commit "
+                    f"per operation, nothing synced; median, min and max\n{s['machine']['cpu']}, {s['machine']['cores']} cores, "
+                    f"{s['date']}" + (" (quick run)" if s["quick"] else ""), fontsize=11)
+    return figure
+
+
+def main():
+    summary, out = sys.argv[1:]
+    with open(summary, encoding="utf-8") as file:
+        figure = draw(json.load(file))
+    figure.savefig(out, dpi=100)
+
+
+if __name__ == "__main__":
+    main()

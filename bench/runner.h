@@ -1,0 +1,295 @@
+// How a system under test is driven. An adapter, one small file in adapters/, says how to put, get, erase and iterate;
+// RunnerOf<Adapter> makes whole phases of these, with the adapter's calls inlined in the timed loop, so that all systems
+// and the control share one loop. Outside this header a system is only seen as Runner, whose virtual calls are one per
+// phase and cost nothing.
+//
+// An Adapter has
+//   void open(const Place&, Access);              // Access::create starts with an empty store
+//   void close();                                 // orderly, so that another process may open it
+//   void put(std::string_view key, std::string_view value);           // insert or overwrite; one commit, nothing synced
+//   template <class Use> bool get(std::string_view key, Use&& use);   // use(std::string_view) in place; false: absent
+//   bool erase(std::string_view key);                                 // false: absent
+//   template <class Use> void each(Use&& use);                        // use(key, value) for all records
+// Any failure is thrown as std::runtime_error. Not thread-safe: one runner belongs to one process.
+//
+// Honesty: timed phases add up what they touched, and the sum must be what the workload says; check() compares every
+// record, byte for byte, outside the timed part.
+#pragma once
+
+#include <cstdint>
+#include <ctime>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "workload.h"
+
+namespace bench {
+
+enum class Access { create, write, read };
+
+// Where a store lives and what its makers may be told in advance.
+struct Place {
+  std::string directory;
+  std::uint64_t record_count_max = 0;
+};
+
+struct Phase {
+  double wall_ns = 0;
+  double cpu_ns = 0;
+  std::uint64_t op_count = 0;
+};
+
+// What the store must hold: the version of each record.
+inline constexpr Version kGone = ~Version{0};
+struct Expected {
+  std::vector<Version> versions;
+
+  explicit Expected(std::uint64_t record_count) : versions(record_count, 0) {}
+  // The n-th of `order` got version `version_first` + n.
+  void overwrite(std::span<const std::uint32_t> order, Version version_first) {
+    for (std::size_t i = 0; i < order.size(); ++i) versions[order[i]] = version_first + i;
+  }
+  void erase(std::span<const std::uint32_t> order) {
+    for (const std::uint32_t record : order) versions[record] = kGone;
+  }
+};
+
+class Stopwatch {
+ public:
+  Stopwatch() : wall_(now_ns(CLOCK_MONOTONIC)), cpu_(now_ns(CLOCK_PROCESS_CPUTIME_ID)) {}
+  [[nodiscard]] Phase phase(std::uint64_t op_count) const {
+    const double wall = now_ns(CLOCK_MONOTONIC);
+    return {wall - wall_, now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_, op_count};
+  }
+  [[nodiscard]] static double now_ns(clockid_t clock) {
+    timespec t{};
+    clock_gettime(clock, &t);
+    return static_cast<double>(t.tv_sec) * 1e9 + static_cast<double>(t.tv_nsec);
+  }
+
+ private:
+  double wall_;
+  double cpu_;
+};
+
+// What two processes do at once, in small steps, until told to stop.
+struct Mixed {
+  std::uint64_t step_count = 64;  // operations in a step
+  std::uint64_t record_count = 0;
+  Version version_max = 0;        // versions beyond it are nobody's
+};
+
+class Runner {
+ public:
+  virtual ~Runner() = default;
+  virtual void open(const Place& place, Access access) = 0;
+  virtual void close() = 0;
+
+  // Timed. Each throws if what it met is not what it must be.
+  virtual Phase insert(std::uint64_t record_count) = 0;
+  virtual Phase read(std::span<const std::uint32_t> order, const Expected& expected) = 0;
+  virtual Phase miss(std::uint64_t count) = 0;
+  virtual Phase overwrite(std::span<const std::uint32_t> order, Version version_first) = 0;
+  virtual Phase erase(std::span<const std::uint32_t> order) = 0;
+  virtual Phase iterate(const Expected& expected) = 0;
+
+  // Not timed: every record, byte for byte, by get and by iteration.
+  virtual void check(const Expected& expected) = 0;
+
+  // One step each; `random` is advanced. A reader checks one value of a step whole.
+  virtual void read_step(const Mixed& mixed, std::uint64_t& random) = 0;
+  virtual void write_step(const Mixed& mixed, std::uint64_t& random) = 0;
+  // Reads one record whole.
+  virtual void read_one(RecordNumber record, Version version_max) = 0;
+};
+
+[[noreturn]] inline void fail(const std::string& what) { throw std::runtime_error(what); }
+
+// The loop itself, without a store: answers what is asked so that the same code runs around it.
+template <class Adapter>
+concept ControlAdapter = requires(Adapter a) { a.answer(true, std::uint64_t{0}); };
+
+template <class Adapter>
+class RunnerOf final : public Runner {
+ public:
+  explicit RunnerOf(const Workload& workload) : workload_(workload) {}
+
+  void open(const Place& place, Access access) override { adapter_.open(place, access); }
+  void close() override { adapter_.close(); }
+
+  Phase insert(std::uint64_t record_count) override {
+    const Stopwatch watch;
+    for (RecordNumber i = 0; i < record_count; ++i) {
+      const Key key = workload_.key(i);
+      const Value value = workload_.value(i, 0);
+      adapter_.put(key.view(), value.view());
+    }
+    return watch.phase(record_count);
+  }
+
+  Phase read(std::span<const std::uint32_t> order, const Expected& expected) override {
+    answer(true, 0);
+    std::uint64_t sum = 0;
+    std::uint64_t found_count = 0;
+    const Stopwatch watch;
+    for (const std::uint32_t record : order) {
+      const Key key = workload_.key(record);
+      found_count += adapter_.get(key.view(), [&sum](std::string_view value) { sum += touch(value); });
+    }
+    const Phase phase = watch.phase(order.size());
+    if constexpr (ControlAdapter<Adapter>) return phase;
+    std::uint64_t sum_expected = 0;
+    for (const std::uint32_t record : order) sum_expected += touch(workload_.value(record, expected.versions[record]).view());
+    if (found_count != order.size()) fail("read: " + std::to_string(order.size() - found_count) + " loaded keys not found");
+    if (sum != sum_expected) fail("read: the bytes touched are not those that were written");
+    return phase;
+  }
+
+  Phase miss(std::uint64_t count) override {
+    answer(false, 0);
+    std::uint64_t sum = 0;
+    std::uint64_t found_count = 0;
+    const Stopwatch watch;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const Key key = workload_.key(kAbsent + i);
+      found_count += adapter_.get(key.view(), [&sum](std::string_view value) { sum += touch(value); });
+    }
+    const Phase phase = watch.phase(count);
+    if (found_count != 0) fail("miss: " + std::to_string(found_count) + " absent keys found");
+    return phase;
+  }
+
+  Phase overwrite(std::span<const std::uint32_t> order, Version version_first) override {
+    Version version = version_first;
+    const Stopwatch watch;
+    for (const std::uint32_t record : order) {
+      const Key key = workload_.key(record);
+      const Value value = workload_.value(record, version++);
+      adapter_.put(key.view(), value.view());
+    }
+    return watch.phase(order.size());
+  }
+
+  Phase erase(std::span<const std::uint32_t> order) override {
+    answer(true, 0);
+    std::uint64_t gone_count = 0;
+    const Stopwatch watch;
+    for (const std::uint32_t record : order) {
+      const Key key = workload_.key(record);
+      gone_count += adapter_.erase(key.view());
+    }
+    const Phase phase = watch.phase(order.size());
+    if (gone_count != order.size()) fail("erase: " + std::to_string(order.size() - gone_count) + " keys were not there");
+    return phase;
+  }
+
+  Phase iterate(const Expected& expected) override {
+    answer(true, expected.versions.size());
+    std::uint64_t sum = 0;
+    std::uint64_t count = 0;
+    const Stopwatch watch;
+    adapter_.each([&](std::string_view key, std::string_view value) {
+      sum += touch(value) + static_cast<unsigned char>(key[0]);
+      ++count;
+    });
+    const Phase phase = watch.phase(count);
+    if constexpr (ControlAdapter<Adapter>) return phase;
+    std::uint64_t sum_expected = 0;
+    std::uint64_t count_expected = 0;
+    for (RecordNumber i = 0; i < expected.versions.size(); ++i) {
+      if (expected.versions[i] == kGone) continue;
+      ++count_expected;
+      sum_expected += touch(workload_.value(i, expected.versions[i]).view());
+      sum_expected += static_cast<unsigned char>(workload_.key(i).view()[0]);
+    }
+    if (count != count_expected) {
+      fail("iterate: " + std::to_string(count) + " records instead of " + std::to_string(count_expected));
+    }
+    if (sum != sum_expected) fail("iterate: the bytes touched are not those that were written");
+    return phase;
+  }
+
+  void check(const Expected& expected) override {
+    if constexpr (ControlAdapter<Adapter>) return;
+    for (RecordNumber i = 0; i < expected.versions.size(); ++i) {
+      const Version version = expected.versions[i];
+      bool is_right = true;
+      const bool is_found = adapter_.get(workload_.key(i).view(), [&](std::string_view value) {
+        is_right = version != kGone && workload_.value(i, version).view() == value;
+      });
+      if (is_found != (version != kGone)) {
+        fail("check: record " + std::to_string(i) + (is_found ? " is still there" : " is missing"));
+      }
+      if (!is_right) fail("check: record " + std::to_string(i) + " has a wrong value");
+    }
+    (void)iterate(expected);
+  }
+
+  void read_step(const Mixed& mixed, std::uint64_t& random) override {
+    answer(true, 0);
+    std::uint64_t sum = 0;
+    for (std::uint64_t i = 0; i < mixed.step_count; ++i) {
+      const RecordNumber record = below(mix(++random), mixed.record_count);
+      const bool is_checked = i == 0;
+      bool is_whole = true;
+      const bool is_found = adapter_.get(workload_.key(record).view(), [&](std::string_view value) {
+        sum += touch(value);
+        if (is_checked) is_whole = workload_.is_whole(record, value, mixed.version_max);
+      });
+      if (!is_found) fail("read: a loaded key was not found");
+      if constexpr (!ControlAdapter<Adapter>) {
+        if (!is_whole) fail("read: a value is not whole");
+      }
+    }
+    sum_ = sum_ + sum;
+  }
+
+  void write_step(const Mixed& mixed, std::uint64_t& random) override {
+    for (std::uint64_t i = 0; i < mixed.step_count; ++i) {
+      const std::uint64_t word = mix(++random);
+      const RecordNumber record = below(word, mixed.record_count);
+      const Value value = workload_.value(record, (word & 0xffff) % (mixed.version_max + 1));
+      adapter_.put(workload_.key(record).view(), value.view());
+    }
+  }
+
+  void read_one(RecordNumber record, Version version_max) override {
+    bool is_whole = false;
+    const bool is_found = adapter_.get(workload_.key(record).view(), [&](std::string_view value) {
+      is_whole = workload_.is_whole(record, value, version_max);
+    });
+    if (!is_found || !is_whole) fail("the record read after opening is " + std::string(is_found ? "wrong" : "missing"));
+  }
+
+ private:
+  void answer(bool is_found, std::uint64_t count) {
+    if constexpr (ControlAdapter<Adapter>) adapter_.answer(is_found, count);
+  }
+
+  Workload workload_;
+  Adapter adapter_;
+  volatile std::uint64_t sum_ = 0;  // keeps the reads of read_step
+};
+
+// A system under test: what it is, with which settings, and how to make a runner of it.
+struct System {
+  enum class Kind { control, memory, store };
+  std::string name;
+  std::string version;
+  std::string settings;
+  Kind kind = Kind::store;
+  bool shares_readers = false;  // several processes may read at once
+  bool shares_writer = false;   // one may write while others read
+  std::unique_ptr<Runner> (*make)(const Workload&) = nullptr;
+};
+
+template <class Adapter>
+std::unique_ptr<Runner> make_runner(const Workload& workload) {
+  return std::make_unique<RunnerOf<Adapter>>(workload);
+}
+
+}  // namespace bench

@@ -1,0 +1,98 @@
+# Tests. One source file is one program and one ctest entry.
+#
+#   src/heap/bitmap_test.cc    heap_bitmap_test
+#   src/os/sim/crash_test.cc   os_sim_crash_test
+#   tests/processes_test.cc    processes_test
+#   tests/c_api_test.c         c_api_test, in C11, linked to libutan.so
+#
+# A C++ test is linked to all layers, the simulated system and GoogleTest. One that includes <utan/utan.hpp> or
+# <utan/utan.h> and nothing from src/ is linked as a user's program is: to libutan.a, whose insides it cannot reach.
+#
+# What tests share lies in tests/support/: #include "support/x.h".
+#
+# What ctest should know of a test stands in the test's own opening comment:
+#
+#   // Labels: tsan small      tsan: has threads, also run under ThreadSanitizer; small: also run on the release build
+#   // Timeout: 120 s          instead of 60 s
+#
+# A program that only other tests start lies in tests/programs/: linked to all layers, without a ctest entry.
+
+set(utan_test_timeout_s 60)  # three times as long under a sanitizer
+
+# GoogleTest's header, compiled once for all tests.
+function(utan_test_header)
+  file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/test_header.cc" "")
+  add_executable(utan_test_header "${CMAKE_CURRENT_BINARY_DIR}/test_header.cc")
+  utan_flags(utan_test_header)
+  target_link_libraries(utan_test_header PRIVATE GTest::gtest_main)
+  target_precompile_headers(utan_test_header PRIVATE <gtest/gtest.h>)
+endfunction()
+
+# The layers, the simulated system among them, for `target`.
+function(utan_link_layers target)
+  get_property(folders GLOBAL PROPERTY UTAN_LAYERS)
+  list(TRANSFORM folders REPLACE "/" "_")
+  list(TRANSFORM folders PREPEND "utan_")
+  list(REVERSE folders)
+  target_link_libraries(${target} PRIVATE ${folders})
+endfunction()
+
+# Labels and timeout of the test `name` from the comment in `source`.
+function(utan_test_properties name source)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${source}")
+  file(STRINGS "${source}" lines REGEX "^(//|/\\*| \\*) (Labels: [a-z ]+|Timeout: [0-9]+ s)( \\*/)?$")
+  set(labels "")
+  set(timeout ${utan_test_timeout_s})
+  foreach(line IN LISTS lines)
+    if(line MATCHES "Labels: ([a-z ]+)")
+      string(STRIP "${CMAKE_MATCH_1}" words)
+      string(REPLACE " " ";" labels "${words}")
+      foreach(label IN LISTS labels)
+        if(NOT label MATCHES "^(tsan|small)$")
+          message(FATAL_ERROR "${source}: the label \"${label}\" is unknown; there are tsan and small.")
+        endif()
+      endforeach()
+    elseif(line MATCHES "Timeout: ([0-9]+) s")
+      set(timeout ${CMAKE_MATCH_1})
+    endif()
+  endforeach()
+  if(NOT UTAN_SANITIZE STREQUAL "")
+    math(EXPR timeout "${timeout} * 3")
+  endif()
+  if(UTAN_TORTURE)
+    set(timeout 14400)
+    set_tests_properties(${name} PROPERTIES ENVIRONMENT UTAN_TORTURE=1)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${timeout} LABELS "${labels}")
+  # The targets tests_tsan and tests_small build what `make test` runs under ThreadSanitizer and in release.
+  foreach(label tsan small)
+    if(label IN_LIST labels)
+      add_dependencies(tests_${label} ${name})
+    endif()
+  endforeach()
+endfunction()
+
+function(utan_cc_test name source)
+  add_executable(${name} "${source}")
+  utan_flags(${name})
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+  target_link_libraries(${name} PRIVATE GTest::gtest_main)
+  target_precompile_headers(${name} REUSE_FROM utan_test_header)
+  file(STRINGS "${source}" public_includes REGEX "^#include <utan/utan\\.hp*>")
+  file(STRINGS "${source}" inner_includes REGEX "^#include \"[a-z/]+/[a-z_]+\\.h\"")
+  if(public_includes AND NOT inner_includes)
+    target_link_libraries(${name} PRIVATE utan)
+  else()
+    utan_link_layers(${name})
+  endif()
+  add_test(NAME ${name} COMMAND ${name})
+  utan_test_properties(${name} "${source}")
+endfunction()
+
+function(utan_c_test name source)
+  add_executable(${name} "${source}")
+  utan_flags(${name})
+  target_link_libraries(${name} PRIVATE utan_shared)
+  add_test(NAME ${name} COMMAND ${name})
+  utan_test_properties(${name} "${source}")
+endfunction()

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that are missing for a purpose, and says which. Does nothing, fast, if none is.
+#
+#   setup.sh demo | test | check | bench | fuzz | all
+set -euo pipefail
+
+demo=(g++ make cmake ninja-build libxxhash-dev)
+check=("${demo[@]}" git python3 libgtest-dev clang-14 clang-tidy-14 clang-format-14)
+test=("${demo[@]}" git python3 pkg-config libgtest-dev clang-format-14 spin)
+bench=("${demo[@]}" python3 python3-venv pkg-config libgtest-dev libabsl-dev libtkrzw-dev liblmdb-dev)
+fuzz=("${demo[@]}" clang-14 libclang-rt-14-dev)
+
+case ${1-} in
+  demo) wanted=("${demo[@]}") ;;
+  check) wanted=("${check[@]}") ;;
+  test) wanted=("${test[@]}") ;;
+  bench) wanted=("${bench[@]}") ;;
+  fuzz) wanted=("${fuzz[@]}") ;;
+  all) mapfile -t wanted < <(printf '%s\n' "${check[@]}" "${test[@]}" "${bench[@]}" "${fuzz[@]}" | sort -u) ;;
+  *) echo "usage: setup.sh demo | test | check | bench | fuzz | all" >&2; exit 2 ;;
+esac
+
+if ! command -v dpkg-query >/dev/null; then
+  echo "setup: this is not Debian; what its packages ${wanted[*]} hold must be there." >&2
+  exit 0
+fi
+installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${wanted[@]}" 2>/dev/null || true)
+missing=()
+for package in "${wanted[@]}"; do
+  if ! grep -qxF "$package installed" <<<"$installed"; then missing+=("$package"); fi
+done
+if [[ ${#missing[@]} -eq 0 ]]; then exit 0; fi
+
+echo "setup: installing ${missing[*]}"
+as_root=()
+if [[ $(id -u) -ne 0 ]]; then
+  if ! command -v sudo >/dev/null; then
+    echo "setup: this needs root: apt-get install ${missing[*]}" >&2
+    exit 1
+  fi
+  as_root=(sudo)
+fi
+"${as_root[@]}" apt-get update -q
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${missing[@]}"
