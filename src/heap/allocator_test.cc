@@ -1,0 +1,214 @@
+// Shows that blocks that are handed out never overlap, hold what they are asked to hold, and are all given back: random
+// operations of several allocators on one heap beside an oracle of who has what, and threads that free each other's
+// blocks.
+// Labels: tsan
+#include "heap/allocator.h"
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <deque>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "support/store_fixture.h"
+
+namespace utan::heap {
+namespace {
+
+constexpr std::uint32_t incarnation = 77;
+
+// A heap over a real file, with coordination in memory.
+class HeapTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto file = os::linux_system().open(folder_.path("heap"), os::Access::read_write, os::Creation::create_new, 0600);
+    ASSERT_TRUE(file.ok()) << file.error().message();
+    file_ = std::move(file).value();
+    ASSERT_TRUE(file_->allocate(ByteCount{format::file_size_min}).ok());
+    auto map = file_->map(ByteCount{std::uint64_t{2} << 30}, os::Access::read_write);
+    ASSERT_TRUE(map.ok()) << map.error().message();
+    map_ = std::move(map).value();
+    memory_ = ::mmap(nullptr, format::coordination_size_min, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(memory_, MAP_FAILED);
+    coordination_ = format::Coordination(static_cast<std::byte*>(memory_));
+    auto& fixed = coordination_.fixed();
+    fixed.header.incarnation = incarnation;
+    fixed.file_size = format::file_size_min;
+    fixed.line_count = format::lines_per_growth;
+    fixed.chunk_size = format::chunk_size_default;
+    heap_ = Heap(map_->data(), map_->reserved(), coordination_, *file_);
+  }
+  void TearDown() override { ::munmap(memory_, format::coordination_size_min); }
+
+  std::unique_ptr<Allocator> claim(std::uint64_t index) {
+    format::Line& line = coordination_.line(index);
+    line.owner = 1;
+    const std::uint64_t generation = line.generation.fetch_add(1) + 1;
+    return std::make_unique<Allocator>(heap_, line, index, generation);
+  }
+  void give_up(std::uint64_t index, std::unique_ptr<Allocator>& allocator) {
+    allocator->release_all();
+    coordination_.line(index).generation.fetch_add(1);
+    coordination_.line(index).owner = 0;
+    allocator.reset();
+  }
+
+  test::TemporaryFolder folder_;
+  std::unique_ptr<os::File> file_;
+  std::unique_ptr<os::Mapping> map_;
+  void* memory_ = nullptr;
+  format::Coordination coordination_;
+  Heap heap_;
+};
+
+std::uint64_t random_size(std::mt19937_64& random) {
+  switch (random() % 50) {
+    case 0:
+      return 8'193 + random() % 200'000;  // a run
+    case 1:
+    case 2:
+      return 1'025 + random() % 7'168;
+    default:
+      return 16 + random() % 1'009;
+  }
+}
+
+TEST_F(HeapTest, HandsOutWhatNobodyHas) {
+  UTAN_SEEDED(seed);
+  std::mt19937_64 random(seed);
+  constexpr std::uint64_t lines = 3;
+  std::unique_ptr<Allocator> allocators[lines];
+  for (std::uint64_t i = 0; i < lines; ++i) allocators[i] = claim(i);
+  struct Block {
+    std::uint64_t size;
+    unsigned char mark;
+  };
+  std::map<std::uint64_t, Block> oracle;  // by offset
+  for (std::uint64_t i = 0; i < test::scaled(60'000, 3'000'000); ++i) {
+    const std::uint64_t line = random() % lines;
+    Allocator& allocator = *allocators[line];
+    const std::uint64_t phase = i / 7'000 % 2;  // grows, then shrinks
+    if (oracle.empty() || random() % 10 < (phase == 0 ? 6 : 4)) {
+      const std::uint64_t size = random_size(random);
+      const Result<Offset> made = allocator.allocate(ByteCount{size}, CommitNumber{i + 1});
+      ASSERT_TRUE(made.ok()) << made.error().message();
+      const std::uint64_t at = made->value;
+      ASSERT_EQ(at % 8, 0u);
+      ASSERT_LE(at + size, heap_.file_size().value);
+      ASSERT_FALSE(format::describes_region(format::segment_of(made.value())));
+      const auto after = oracle.lower_bound(at);
+      ASSERT_TRUE(after == oracle.end() || after->first >= at + size) << "overlaps the block behind it";
+      ASSERT_TRUE(after == oracle.begin() || std::prev(after)->first + std::prev(after)->second.size <= at) << "overlaps";
+      ASSERT_EQ(heap_.at<format::BlockHeader>(made.value())->birth, i + 1);
+      const auto mark = static_cast<unsigned char>(random());
+      std::memset(heap_.at<std::byte>(made.value()) + format::block_header_size, mark, size - format::block_header_size);
+      oracle[at] = {size, mark};
+    } else {
+      auto it = oracle.lower_bound(random() % heap_.file_size().value);
+      if (it == oracle.end()) it = oracle.begin();
+      const auto* bytes = heap_.at<unsigned char>(Offset{it->first}) + format::block_header_size;
+      for (std::uint64_t b = 0; b < it->second.size - format::block_header_size; b += 61) ASSERT_EQ(bytes[b], it->second.mark);
+      ASSERT_TRUE(allocator.free(Offset{it->first}));
+      oracle.erase(it);
+    }
+    if (random() % 10 == 0) allocator.end_build();
+    if (random() % 3'000 == 0) {
+      give_up(line, allocators[line]);
+      allocators[line] = claim(line);
+    }
+  }
+  for (const auto& [offset, block] : oracle) ASSERT_TRUE(allocators[0]->free(Offset{offset}));
+  for (std::uint64_t i = 0; i < lines; ++i) give_up(i, allocators[i]);
+  EXPECT_EQ(heap_.statistics().used.value, 0u) << "something was not given back";
+}
+
+TEST_F(HeapTest, RefusesToFreeWhatIsNoBlock) {
+  auto allocator = claim(0);
+  const Result<Offset> block = allocator->allocate(ByteCount{100}, CommitNumber{1});
+  ASSERT_TRUE(block.ok());
+  allocator->end_build();
+  for (const std::uint64_t offset :
+       {std::uint64_t{0}, std::uint64_t{8}, format::regions_offset, block->value + 8, heap_.file_size().value,
+        heap_.file_size().value + format::segment_size, ~std::uint64_t{7}}) {
+    EXPECT_FALSE(allocator->free(Offset{offset})) << offset;
+  }
+  EXPECT_TRUE(allocator->free(*block));
+  give_up(0, allocator);
+}
+
+TEST_F(HeapTest, TheFileIsReusedBeforeItGrows) {
+  auto allocator = claim(0);
+  std::deque<Offset> held;
+  for (int i = 0; i < 20'000; ++i) {
+    held.push_back(allocator->allocate(ByteCount{144}, CommitNumber{1}).value());
+    allocator->end_build();
+  }
+  const std::uint64_t size = heap_.file_size().value;
+  UTAN_SEEDED(seed);
+  std::mt19937_64 random(seed);
+  for (int i = 0; i < 200'000; ++i) {
+    const std::size_t at = random() % held.size();
+    ASSERT_TRUE(allocator->free(held[at]));
+    held[at] = allocator->allocate(ByteCount{144}, CommitNumber{1}).value();
+    allocator->end_build();
+  }
+  EXPECT_LE(heap_.file_size().value, size + size / 8);
+  for (const Offset block : held) ASSERT_TRUE(allocator->free(block));
+  give_up(0, allocator);
+  EXPECT_EQ(heap_.statistics().used.value, 0u);
+}
+
+TEST_F(HeapTest, ThreadsFreeEachOthersBlocks) {
+  UTAN_SEEDED(seed);
+  constexpr std::uint64_t thread_count = 3;
+  struct Item {
+    Offset offset;
+    std::uint64_t size;
+    unsigned char mark;
+  };
+  std::mutex mutex;
+  std::vector<Item> market;  // what is put here, anyone may take and free
+  std::vector<std::thread> threads;
+  std::atomic<std::uint64_t> wrong{0};
+  for (std::uint64_t t = 0; t < thread_count; ++t) {
+    threads.emplace_back([&, t] {
+      std::mt19937_64 random(seed + t);
+      auto allocator = claim(t);
+      for (std::uint64_t i = 0; i < test::scaled(8'000, 500'000); ++i) {
+        const std::uint64_t size = random_size(random) % 4'000 + 16;
+        const Result<Offset> made = allocator->allocate(ByteCount{size}, CommitNumber{i + 1});
+        if (!made.ok()) {
+          ++wrong;
+          break;
+        }
+        const auto mark = static_cast<unsigned char>(random());
+        std::memset(heap_.at<std::byte>(made.value()) + format::block_header_size, mark, size - format::block_header_size);
+        allocator->end_build();
+        Item other{made.value(), size, mark};
+        {
+          const std::lock_guard lock(mutex);
+          market.push_back(other);
+          if (market.size() < 500) continue;
+          std::swap(market[random() % market.size()], market.back());
+          other = market.back();
+          market.pop_back();
+        }
+        const auto* bytes = heap_.at<unsigned char>(other.offset) + format::block_header_size;
+        for (std::uint64_t b = 0; b < other.size - format::block_header_size; b += 61) wrong += bytes[b] != other.mark;
+        wrong += !allocator->free(other.offset);
+      }
+      give_up(t, allocator);
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(wrong.load(), 0u);
+  auto allocator = claim(0);
+  for (const Item& item : market) EXPECT_TRUE(allocator->free(item.offset));
+  give_up(0, allocator);
+  EXPECT_EQ(heap_.statistics().used.value, 0u);
+}
+
+}  // namespace
+}  // namespace utan::heap
