@@ -64,7 +64,7 @@ function(utan_test_properties name source)
     set_tests_properties(${name} PROPERTIES ENVIRONMENT UTAN_TORTURE=1)
   endif()
   set_tests_properties(${name} PROPERTIES TIMEOUT ${timeout} LABELS "${labels}")
-  # The targets tests_tsan and tests_small build what `make test` runs under ThreadSanitizer and in release.
+  # The targets tests_small and tests_tsan build what `make test` runs under ThreadSanitizer and in release.
   foreach(label tsan small)
     if(label IN_LIST labels)
       add_dependencies(tests_${label} ${name})

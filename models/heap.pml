@@ -34,6 +34,9 @@
 #ifndef ALLOCATORS
 #define ALLOCATORS 2
 #endif
+#ifndef FREERS
+#define FREERS 1
+#endif
 #define COLLECTOR 2             /* lines 0 and 1 are the allocators' */
 #define ALL ((1 << BLOCKS) - 1)
 
@@ -68,7 +71,7 @@ life:
     {
         skip;
 again:
-        n = head;
+        n = head;                                       /* long ago, if it stops here: others' births may pass it by */
         claim(me);
 #ifdef VARIANT_BITS_BEFORE_MASK
         atomic { block = ALL & ~bits; bits = ALL }      /* a kill here leaks these blocks, no more */
@@ -114,7 +117,7 @@ commit:
                block = 0;
 #endif
                goto commit
-            :: goto give_up
+            :: used[me] == 0 || head != n || n == LAST_HEAD -> goto give_up
             fi
         }
 #ifdef MUTATION_PENDING_BEFORE_BUILD
@@ -155,8 +158,8 @@ end:
     :: {
 endwork:
         do
-        :: atomic { reached != 0 && head < LAST_HEAD ->                 /* somebody's commit replaces a block */
-               if :: reached & 1 -> block = 1 :: reached & 2 -> block = 2 fi;
+        :: atomic { head < LAST_HEAD ->         /* somebody's commit, which may replace a block of this segment */
+               if :: reached & 1 -> block = 1 :: reached & 2 -> block = 2 :: block = 0 fi;
                head++; reached = reached & ~block; waiting = waiting | block; block = 0 }
         :: atomic { waiting != 0 ->
                if :: waiting & 1 -> block = 1 :: waiting & 2 -> block = 2 fi; in_flight = block }
@@ -264,7 +267,8 @@ end3: KILL;
 init {
     atomic {
         birth[0] = 1;
-        run allocator(0); run freer(); run collector(); run adopter();
+        run allocator(0); run collector(); run adopter();
+        if :: FREERS > 0 -> run freer() :: else fi;
         if :: ALLOCATORS > 1 -> run allocator(1) :: else fi
     }
 }

@@ -184,6 +184,18 @@ TEST_F(Fork, TheChildHasNoDescriptorOfTheStore) {
   EXPECT_TRUE(child.join());
 }
 
+// What opening promises holds when it returns: not only when the store is first used.
+TEST_F(Fork, OpeningInTheChildAttachesAtOnce) {
+  const auto store = test::open_store(path_);
+  TestChild child = child_that([&] {
+    const auto own = test::open_store(path_);
+    ASSERT_NE(own, nullptr);
+    EXPECT_EQ(descriptors_of(path_), 2U);
+    EXPECT_EQ(own->statistics()->processes.value, 2U);
+  });
+  EXPECT_TRUE(child.join());
+}
+
 TEST_F(Fork, AProgramThatIsExecutedHasNone) {
   const auto store = test::open_store(path_);
   int out[2];
@@ -436,7 +448,9 @@ TEST_F(Fork, WhileOtherThreadsWrite) {
         const std::string key = std::to_string(w) + ":" + std::to_string(written[w] % 50);
         test::put(*table, key, std::string(written[w] % 3000, static_cast<char>('a' + w)));
         // Tables and snapshots come and go, too, with the locks that this takes.
-        if (written[w] % 10 == 0) EXPECT_TRUE(store->snapshot().ok());
+        if (written[w] % 10 == 0) {
+          EXPECT_TRUE(store->snapshot().ok());
+        }
         ++written[w];
       }
     });

@@ -227,7 +227,8 @@ void run_crew(Index& index, const CrewOptions& options) {
     std::this_thread::sleep_for(std::chrono::duration<double>(pause_s));
   }
   crew.reap(true);
-  if (kill_pending) display.say("  (no worker was killed: there was one only, or all files were done too soon)");
+  if (options.kill_one && options.worker_count == 1) display.say("  (no worker was killed: there is only one)");
+  if (kill_pending) display.say("  (no worker was killed: all files were done too soon)");
 }
 
 }  // namespace demo

@@ -31,6 +31,7 @@ Display::Display() : terminal_(::isatty(STDOUT_FILENO) == 1) {}
 
 void Display::show(const Progress& progress, bool now) {
   const double time_s = since_start_.seconds();
+  if (!finished_before_) finished_before_ = progress.finished;
   if (!terminal_) {
     const auto quarter = static_cast<unsigned>(4 * progress.finished / std::max<std::uint64_t>(1, progress.file_count));
     if (quarter <= quarters_said_) return;
@@ -38,7 +39,7 @@ void Display::show(const Progress& progress, bool now) {
     say(formatted("  %3llu %%  %s of %s files, %.0f files/s",
                   static_cast<unsigned long long>(100 * progress.finished / progress.file_count),
                   grouped(progress.finished).c_str(), grouped(progress.file_count).c_str(),
-                  rate(progress.finished, time_s)));
+                  rate(progress.finished - *finished_before_, time_s)));
     return;
   }
   if (!now && shown_at_s_ >= 0 && time_s - shown_at_s_ < redraw_interval_s) return;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,7 @@ class Display {
   Stopwatch since_start_;
   double shown_at_s_ = -1;
   unsigned quarters_said_ = 0;
+  std::optional<std::uint64_t> finished_before_;  // by an earlier run
   std::size_t lines_drawn_ = 0;
 };
 

@@ -190,7 +190,7 @@ bool check_against_memory(const Index& index, Comparison& result) {
                 compare_time.seconds());
     return true;
   }
-  std::printf("  DIFFERENT: %s postings, unless files were changed meanwhile. The first:\n",
+  std::printf("  DIFFERENT: %s postings (files that changed since they were indexed show here too). The first:\n",
               grouped(result.difference_count).c_str());
   for (const std::string& line : result.first_differences) std::printf("    %s\n", line.c_str());
   return false;

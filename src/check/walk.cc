@@ -239,6 +239,10 @@ void Walk::walk_record(Offset offset, std::uint64_t bucket, std::uint64_t tag, s
     problem(at(Offset{list_at}) + ": a wrong list of extents");
     return;
   }
+  if (format::checksum_header(list->header) + format::checksum_words(list, format::list_checksum_first_word, 1 + count) !=
+      list->header.checksum) {
+    problem(at(Offset{list_at}) + ": checksum does not match");
+  }
   std::uint64_t rest = record->value_size;
   for (std::uint64_t i = 0; i < count; ++i) {
     const Offset extent = ReplacedEntry{list->entries()[i]}.offset();

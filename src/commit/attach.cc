@@ -258,6 +258,7 @@ class Opener {
     UTAN_ASSIGN(session_->coordination_map_, session_->lock_file_->map(ByteCount{format::coordination_size_max},
                                                                        os::Access::read_write));
     session_->coordination_ = Coordination(session_->coordination_map_->data());
+    closed_ = session_->coordination_.fixed().marked.load(std::memory_order_acquire) == static_cast<std::uint64_t>(Marked::closed);
     if (!believed(data)) return false;
     UTAN_ASSIGN(const bool others, session_->data_file_->others_hold_bytes(0, format::process_entry_count));
     const CoordinationFixed& fixed = session_->coordination_.fixed();
@@ -379,6 +380,8 @@ class Opener {
     UTAN_ASSIGN(const bool usable, open_coordination(status));
     if (usable) return false;
     UTAN_ASSIGN(const bool others, file.others_hold_bytes(0, format::process_entry_count));
+    // One who has just closed the store cleanly is about to let go of his byte.
+    if (others && closed_) return false;
     if (others) {
       return Error(Code::in_use,
                    "other processes have this store open, but its lock file was deleted or replaced: close it everywhere, "
@@ -423,6 +426,7 @@ class Opener {
     UTAN_ASSIGN(const CheckpointSlot checkpoint, newest_checkpoint(data.size));
     std::uint64_t random[2];
     UTAN_TRY(system_.random(bytes_of(random)));
+    random[0] |= 1;  // its low half is part of owner words, where all zeroes mean nobody
     const std::string temporary = lock_path() + ".new-" + std::to_string(random[1]);
     UTAN_ASSIGN(std::unique_ptr<os::File> file,
                 system_.open(temporary, os::Access::read_write, os::Creation::create_new, data.mode | 0600));
@@ -462,7 +466,8 @@ class Opener {
     header.incarnation = incarnation;
     header.incarnation_before = header_.incarnation;
     const bool clean = header_.clean != 0;
-    header.number_floor = clean ? checkpoint.number + 1 : checkpoint.number + recovery_jump;
+    header.number_floor =
+        clean ? checkpoint.number + 1 : std::max(checkpoint.number, header_.number_floor) + recovery_jump;
     header.opening_number = checkpoint.number;
     const std::uint64_t size = usable_size(data.size);
     header.trusted_from = clean ? header_.trusted_from : format::segment_count(ByteCount{size});
@@ -474,7 +479,23 @@ class Opener {
     fixed.chunk_size.store(header_.chunk_size);
     fixed.durable_number.store(checkpoint.number);
     fixed.leaked_count_max.store(header_.leaked_count_max);
-    return file.write(Offset{0}, std::span<const std::byte>(space));
+    UTAN_TRY(file.write(Offset{0}, std::span<const std::byte>(space)));
+    return hint_regions(file, size);
+  }
+
+  // Which segments have room stands in the data file; that their regions may have some is said anew.
+  Result<void> hint_regions(os::File& file, std::uint64_t size) {
+    const std::uint64_t regions =
+        (format::segment_count(ByteCount{size}) + format::segments_per_region - 1) / format::segments_per_region;
+    const std::uint64_t words = std::min<std::uint64_t>((regions + 63) / 64, format::hinted_regions / 64);
+    std::vector<std::uint64_t> all(format::size_class_count_max * format::hinted_regions / 64, 0);
+    for (std::uint64_t c = 0; c < format::class_count; ++c) {
+      for (std::uint64_t w = 0; w < words; ++w) {
+        const std::uint64_t rest = regions - w * 64;
+        all[c * (format::hinted_regions / 64) + w] = rest >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << rest) - 1;
+      }
+    }
+    return file.write(Offset{format::region_hints_offset}, std::as_bytes(std::span<const std::uint64_t>(all)));
   }
 
   os::System& system_;
@@ -485,6 +506,7 @@ class Opener {
   FileHeader header_{};
   os::FileStatus lock_status_;
   std::uint64_t object_index_high_ = 0;
+  bool closed_ = false;           // the coordination file that was looked at last ended with a clean close
   std::uint64_t made_inode_ = 0;  // of the coordination file that this call made
 };
 
@@ -540,11 +562,14 @@ Result<void> Session::mark() {
     header.incarnation = fixed.header.incarnation;
     header.clean = 0;
     header.trusted_from = fixed.header.trusted_from;
+    header.number_floor = fixed.header.number_floor;
     UTAN_TRY(write_header(header));
   } else {
     Result<void> flushed = data_file_->flush();
     if (!flushed.ok()) return fail_flush(std::move(flushed).error());
   }
+  // Its name as well: whoever created it may not have come to that yet.
+  UTAN_TRY(system_->flush_folder_of(path_));
   step(Step::attach_marked);
   fixed.marked.store(static_cast<std::uint64_t>(Marked::yes), std::memory_order_release);
   return {};

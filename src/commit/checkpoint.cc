@@ -58,9 +58,14 @@ std::uint64_t Session::claim_slot() {
       best_claimant = claimant;
     }
     if (best == format::checkpoint_slot_count) return best;
-    if (coordination_.claim(best).claimant.compare_exchange_strong(best_claimant, owner_.word, std::memory_order_acq_rel)) {
-      return best;
-    }
+    CheckpointClaim& claim = coordination_.claim(best);
+    if (!claim.claimant.compare_exchange_strong(best_claimant, owner_.word, std::memory_order_acq_rel)) continue;
+    // Between the look and the claim somebody may have claimed it, made the newest checkpoint in it and let go.
+    CheckpointSlot slot;
+    std::memcpy(&slot, data_map_->data() + format::slot_offset(best).value, sizeof slot);
+    const std::uint64_t number = slot.checksum == format::slot_checksum(slot) ? slot.number : 0;
+    if (number < coordination_.fixed().durable_number.load(std::memory_order_seq_cst)) return best;
+    claim.claimant.store(0, std::memory_order_release);
   }
 }
 

@@ -170,7 +170,7 @@ struct CoordinationFixed {
   alignas(cache_line) AtomicWord leaked_count_max;  // blocks that the dead may have left behind, at most
   AtomicWord adopted_count;                         // processes that were adopted
   AtomicWord durable_number;                        // newest commit known to be in a flushed checkpoint slot
-  AtomicWord durable_slot;                          // its slot
+  AtomicWord reserved3;
   AtomicWord ticket;                                // reserved: the queue of transactions that lost
   AtomicWord reserved1[3];
 };

@@ -33,8 +33,9 @@ Result<FileHeader> choose_header(const FileHeader& first, const FileHeader& seco
 
 bool valid_slot(const CheckpointSlot& slot, const StoreId& store) {
   return std::memcmp(slot.magic, magic, sizeof magic) == 0 && slot.checksum == slot_checksum(slot) &&
-         slot.store_id == store && slot.number != 0 && slot.offset >= regions_offset &&
-         slot.offset % 16 == 0 && slot.offset + commit_block_size <= slot.file_size && slot.file_size <= file_size_max;
+         slot.store_id == store && slot.number != 0 && slot.number < commit_number_max &&
+         slot.file_size >= file_size_min && slot.file_size <= file_size_max && slot.offset >= regions_offset &&
+         slot.offset % 16 == 0 && slot.offset <= slot.file_size - commit_block_size;
 }
 
 }  // namespace utan::format

@@ -15,6 +15,9 @@
 
 namespace utan::format {
 
+// Commit numbers stay below it: the highest values mean something else in pins.
+inline constexpr std::uint64_t commit_number_max = std::uint64_t{1} << 63;
+
 inline constexpr char magic[8] = {'\x89', 'U', 't', 'a', 'n', '\r', '\n', '\x1a'};
 inline constexpr std::uint32_t format_version = 1;
 
@@ -41,7 +44,8 @@ struct FileHeader {
   std::uint64_t created_ns;        // wall clock
   std::uint64_t sequence;          // of this copy; the higher one counts
   std::uint64_t leaked_count_max;  // blocks that killed processes may have left behind, at most, at the last clean close
-  std::uint64_t reserved[6];
+  std::uint64_t number_floor;      // commits of the incarnation have at least this number; recovery goes on above it
+  std::uint64_t reserved[5];
   std::uint64_t checksum;          // XXH3 of everything before it
 };
 static_assert(sizeof(FileHeader) == 152 && offsetof(FileHeader, checksum) == 144);

@@ -1,6 +1,6 @@
 // Where things lie in the data file: prefix, regions, segments, and the bytes that describe them.
 //
-//     0            header (4 KiB), then reserved to 16 KiB
+//     0            two copies of the header, a page each, then nothing up to 16 KiB
 //     16 KiB       64 checkpoint slots of 4 KiB
 //     272 KiB      region 0, region 1, ... of 16 MiB each; the last one may be shorter
 //

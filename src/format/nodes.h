@@ -174,7 +174,8 @@ struct ObjectBranch {
 // --- Lists of blocks -------------------------------------------------------------------------------------------------------
 
 // A list of blocks that are freed together: what a commit replaced beyond its own space, or a large value's extents.
-// Not covered by the checksum: `drained`, advanced before each free.
+// The checksum of a list of extents covers count and entries, not `drained`, which advances before each free; that of a
+// list of replaced blocks covers the header alone.
 struct List {
   BlockHeader header;
   std::uint64_t drained;  // entries that are freed already
@@ -185,6 +186,7 @@ struct List {
   static constexpr std::uint64_t size_for(std::uint64_t count) { return 32 + count * 8; }
 };
 static_assert(sizeof(List) == 32);
+inline constexpr std::uint64_t list_checksum_first_word = 3;
 inline constexpr std::uint64_t list_entries_max = (small_block_size_max - sizeof(List)) / 8;
 
 // Blocks that one pinned commit still sees. `entry` was replaced by the commit `replaced_by`.

@@ -102,6 +102,7 @@ Result<Offset> make_large_record(heap::Build& build, Bytes key, Bytes value) {
     extent.at->header.checksum += format::checksum_payload(part.data(), part.size());
     list.at->entries()[i] = format::ReplacedEntry::make(extent.offset, format::ReplacedEntry::How::block).word;
   }
+  list.at->header.checksum += format::checksum_words(list.at, format::list_checksum_first_word, 1 + count);
   const std::uint64_t size = sizeof(Record) + key.size() + sizeof(std::uint64_t);
   const auto aux = static_cast<std::uint16_t>(static_cast<unsigned>(Tag::bytes) |
                                               (static_cast<unsigned>(Tag::bytes | Tag::large) << 8));
