@@ -26,7 +26,8 @@ void check_table(const Workload& workload, const utan::Table& table, const Expec
   if (table.count() != expected.versions.size()) fail("growth: the table has another number of records");
 }
 
-void report_size(Reporter& reporter, const std::string& prefix, const std::string& directory, const utan::Store& store) {
+void report_size(Reporter& reporter, const std::string& prefix, const std::string& directory,
+                 const utan::Store& store) {
   const FileSizes sizes = sizes_of(directory);
   const utan::Stats stats = store.stats();
   reporter.number(prefix + ".data_apparent", sizes.data_apparent);

@@ -68,8 +68,6 @@ void Bench::record(const std::string& section, const std::string& system, const 
   journal.line(texts, numbers);
 }
 
-void Bench::say(const std::string& text) const {
-  std::fprintf(stderr, "bench: %s\n", text.c_str());
-}
+void Bench::say(const std::string& text) const { std::fprintf(stderr, "bench: %s\n", text.c_str()); }
 
 }  // namespace bench

@@ -78,7 +78,8 @@ int run(const Options& options) {
               .cores = allowed_cores(),
               .journal = journal};
   for (const System& system : all_systems()) {
-    if (system.kind == System::Kind::control || is_listed(options.systems, system.name)) bench.systems.push_back(system);
+    if (system.kind == System::Kind::control || is_listed(options.systems, system.name))
+      bench.systems.push_back(system);
   }
 
   const Settings& s = bench.settings;

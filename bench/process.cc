@@ -17,7 +17,9 @@
 namespace bench {
 namespace {
 
-[[noreturn]] void fail_errno(const char* call) { throw std::runtime_error(std::string(call) + ": " + std::strerror(errno)); }
+[[noreturn]] void fail_errno(const char* call) {
+  throw std::runtime_error(std::string(call) + ": " + std::strerror(errno));
+}
 
 void write_all(int fd, const std::string& text) {
   std::size_t written = 0;

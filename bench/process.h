@@ -52,9 +52,9 @@ class Gate {
 
  private:
   struct State {
-    std::atomic<int> ready_count{0};    // released by children in arrive_and_wait, acquired by ready_count
-    std::atomic<bool> is_open{false};   // released by open, acquired in arrive_and_wait
-    std::atomic<bool> is_over{false};   // see is_over
+    std::atomic<int> ready_count{0};   // released by children in arrive_and_wait, acquired by ready_count
+    std::atomic<bool> is_open{false};  // released by open, acquired in arrive_and_wait
+    std::atomic<bool> is_over{false};  // see is_over
   };
   State* state_;
 };

@@ -80,7 +80,7 @@ class Stopwatch {
 struct Mixed {
   std::uint64_t step_count = 64;  // operations in a step
   std::uint64_t record_count = 0;
-  Version version_max = 0;        // versions beyond it are nobody's
+  Version version_max = 0;  // versions beyond it are nobody's
 };
 
 class Runner {
@@ -111,7 +111,9 @@ class Runner {
 
 // The loop itself, without a store: answers what is asked so that the same code runs around it.
 template <class Adapter>
-concept ControlAdapter = requires(Adapter a) { a.answer(true, std::uint64_t{0}); };
+concept ControlAdapter = requires(Adapter a) {
+  a.answer(true, std::uint64_t{0});
+};
 
 template <class Adapter>
 class RunnerOf final : public Runner {
@@ -143,8 +145,10 @@ class RunnerOf final : public Runner {
     const Phase phase = watch.phase(order.size());
     if constexpr (ControlAdapter<Adapter>) return phase;
     std::uint64_t sum_expected = 0;
-    for (const std::uint32_t record : order) sum_expected += touch(workload_.value(record, expected.versions[record]).view());
-    if (found_count != order.size()) fail("read: " + std::to_string(order.size() - found_count) + " loaded keys not found");
+    for (const std::uint32_t record : order)
+      sum_expected += touch(workload_.value(record, expected.versions[record]).view());
+    if (found_count != order.size())
+      fail("read: " + std::to_string(order.size() - found_count) + " loaded keys not found");
     if (sum != sum_expected) fail("read: the bytes touched are not those that were written");
     return phase;
   }
@@ -183,7 +187,8 @@ class RunnerOf final : public Runner {
       gone_count += adapter_.erase(key.view());
     }
     const Phase phase = watch.phase(order.size());
-    if (gone_count != order.size()) fail("erase: " + std::to_string(order.size() - gone_count) + " keys were not there");
+    if (gone_count != order.size())
+      fail("erase: " + std::to_string(order.size() - gone_count) + " keys were not there");
     return phase;
   }
 

@@ -32,7 +32,9 @@ struct Loaded {
   std::string directory;
 };
 
-Mixed mixed_of(const Bench& bench) { return {.record_count = bench.settings.record_count, .version_max = kSharedVersionMax}; }
+Mixed mixed_of(const Bench& bench) {
+  return {.record_count = bench.settings.record_count, .version_max = kSharedVersionMax};
+}
 
 void read_store(const Bench& bench, const Loaded& loaded, Gate& gate, unsigned index, Reporter& reporter) {
   const std::unique_ptr<Runner> runner = loaded.system.make(bench.workload);
@@ -58,7 +60,8 @@ void write_store(const Bench& bench, const Loaded& loaded, Gate& gate, Reporter&
 // these lose against one is what the machine's memory and cores cost, not the store.
 void read_private(const Bench& bench, Gate& gate, unsigned index, Reporter& reporter) {
   const std::uint64_t count = bench.settings.control_array_size / sizeof(std::uint64_t);
-  void* memory = mmap(nullptr, bench.settings.control_array_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* memory =
+      mmap(nullptr, bench.settings.control_array_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) fail("mmap of the control's array failed");
   (void)madvise(memory, bench.settings.control_array_size, MADV_NOHUGEPAGE);  // a mapped file has small pages, too
   auto* const array = static_cast<std::uint64_t*>(memory);

@@ -41,12 +41,16 @@ using Version = std::uint64_t;
 
 struct Key {
   std::array<std::uint64_t, 2> words;
-  [[nodiscard]] std::string_view view() const noexcept { return {reinterpret_cast<const char*>(words.data()), kKeySize}; }
+  [[nodiscard]] std::string_view view() const noexcept {
+    return {reinterpret_cast<const char*>(words.data()), kKeySize};
+  }
 };
 
 struct Value {
   std::array<std::uint64_t, 13> words;  // the last four bytes are not part of the value
-  [[nodiscard]] std::string_view view() const noexcept { return {reinterpret_cast<const char*>(words.data()), kValueSize}; }
+  [[nodiscard]] std::string_view view() const noexcept {
+    return {reinterpret_cast<const char*>(words.data()), kValueSize};
+  }
 };
 
 class Workload {

@@ -35,12 +35,16 @@ add_link_options(${utan_sanitize_link_flags})
 
 # A unique symbol is shared by all libraries of a process, whatever its visibility, and a library with one stays loaded.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fno-gnu-unique>)
+  set(utan_unique_flags -fno-gnu-unique)  # also said where libutan is linked: code is made there
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:${utan_unique_flags}>)
 endif()
 
 # Warnings and the compile definitions of our own code. A definition is always there, as 0 or 1.
 function(utan_flags target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
+  if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    target_compile_options(${target} PRIVATE -Wno-sign-conversion)  # part of -Wconversion for Clang, not for GCC
+  endif()
   if(UTAN_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()

@@ -25,7 +25,7 @@ function(utan_libraries)
   # program's own function of the same name.
   add_custom_command(
     OUTPUT "${merged}"
-    COMMAND "${CMAKE_CXX_COMPILER}" ${flags} -fPIC -r -nostdlib ${utan_lto_merge_flags}
+    COMMAND "${CMAKE_CXX_COMPILER}" ${flags} ${utan_unique_flags} -fPIC -r -nostdlib ${utan_lto_merge_flags}
             -Wl,--force-group-allocation -o "${merged}" ${objects}
     COMMAND "${CMAKE_OBJCOPY}" --wildcard "--keep-global-symbol=utan_*" "${merged}"
     DEPENDS ${objects}
@@ -44,7 +44,7 @@ function(utan_libraries)
   endforeach()
   target_link_libraries(utan PRIVATE Threads::Threads)
   target_link_libraries(utan_shared PRIVATE Threads::Threads)
-  target_link_options(utan_shared PRIVATE ${utan_lto_link_flags}
+  target_link_options(utan_shared PRIVATE ${utan_lto_link_flags} ${utan_unique_flags}
     "LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/utan.map")
   if(UTAN_SANITIZE STREQUAL "")  # a sanitizer's own functions are defined in the program
     target_link_options(utan_shared PRIVATE LINKER:-z,defs)

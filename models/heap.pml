@@ -20,7 +20,7 @@
  *     for whom clearing it later is only safer.
  */
 #ifndef BLOCKS
-#define BLOCKS 2
+#define BLOCKS 2                /* at most 3 */
 #endif
 #ifndef LAST_HEAD
 #define LAST_HEAD 5             /* commit numbers go from 2 to this */
@@ -84,7 +84,7 @@ again:
         do                                              /* H2 */
         :: atomic { mask[me] != 0 ->
                block = 1; do :: !(mask[me] & block) -> block = block << 1 :: else -> break od;
-               birth[block >> 1] = n + 1 }              /* BLOCKS <= 2: the block of bit 1 is 0, of bit 2 is 1 */
+               birth[block >> 1] = n + 1 }              /* bit 1, 2 or 4: block 0, 1 or 2 */
            build[me] = build[me] | block;
            atomic {
                mask[me] = mask[me] & ~block;
@@ -159,10 +159,10 @@ end:
 endwork:
         do
         :: atomic { head < LAST_HEAD ->         /* somebody's commit, which may replace a block of this segment */
-               if :: reached & 1 -> block = 1 :: reached & 2 -> block = 2 :: block = 0 fi;
+               if :: reached & 1 -> block = 1 :: reached & 2 -> block = 2 :: reached & 4 -> block = 4 :: block = 0 fi;
                head++; reached = reached & ~block; waiting = waiting | block; block = 0 }
         :: atomic { waiting != 0 ->
-               if :: waiting & 1 -> block = 1 :: waiting & 2 -> block = 2 fi; in_flight = block }
+               if :: waiting & 1 -> block = 1 :: waiting & 2 -> block = 2 :: waiting & 4 -> block = 4 fi; in_flight = block }
            atomic { waiting = waiting & ~block; freeing = block }       /* R3: first the count, */
            atomic { freeing = 0; assert(bits & block); clear_bits(block); block = 0 }      /* then the bit */
            in_flight = 0

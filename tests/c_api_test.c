@@ -17,9 +17,9 @@ static void failed(int line, const char* what) {
   ++failures;
   fprintf(stderr, "c_api_test.c:%d: %s; last error: %s\n", line, what, utan_last_error());
 }
-#define EXPECT(condition)                            \
-  do {                                               \
-    if (!(condition)) failed(__LINE__, #condition);  \
+#define EXPECT(condition)                           \
+  do {                                              \
+    if (!(condition)) failed(__LINE__, #condition); \
   } while (0)
 #define EXPECT_CODE(call, expected) expect_code(__LINE__, #call, (call), (expected))
 
@@ -42,7 +42,7 @@ static void expect_error(int line, const char* call, utan_code code, utan_code e
   }
 }
 
-/* --- Files of the test ------------------------------------------------------------------------------------------------ */
+/* --- Files of the test -------------------------------------------------------------------------------------------- */
 
 static char folder[] = "/tmp/utan-c-XXXXXX";
 static char names[8][64];
@@ -91,13 +91,14 @@ static utan_code put(utan_table* table, const char* key, const char* text) {
   return utan_table_put(table, key, strlen(key), text, strlen(text));
 }
 
-/* --- Without a store -------------------------------------------------------------------------------------------------- */
+/* --- Without a store ---------------------------------------------------------------------------------------------- */
 
 static void test_names_and_version(void) {
-  static const char* const expected[] = {
-      "UTAN_OK",        "UTAN_NOT_FOUND", "UTAN_EXISTS",    "UTAN_INVALID",     "UTAN_TYPE",    "UTAN_TOO_LARGE",  "UTAN_CORRUPTION",
-      "UTAN_FORMAT",    "UTAN_VERSION",   "UTAN_NO_SPACE",  "UTAN_READ_ONLY",   "UTAN_CLOSED",  "UTAN_TIMEOUT",    "UTAN_IN_USE",
-      "UTAN_PERMISSION", "UTAN_UNSUPPORTED", "UTAN_IO",     "UTAN_MEMORY",      "UTAN_INTERNAL"};
+  static const char* const expected[] = {"UTAN_OK",      "UTAN_NOT_FOUND", "UTAN_EXISTS",     "UTAN_INVALID",
+                                         "UTAN_TYPE",    "UTAN_TOO_LARGE", "UTAN_CORRUPTION", "UTAN_FORMAT",
+                                         "UTAN_VERSION", "UTAN_NO_SPACE",  "UTAN_READ_ONLY",  "UTAN_CLOSED",
+                                         "UTAN_TIMEOUT", "UTAN_IN_USE",    "UTAN_PERMISSION", "UTAN_UNSUPPORTED",
+                                         "UTAN_IO",      "UTAN_MEMORY",    "UTAN_INTERNAL"};
   char version[40];
   int i;
   for (i = 0; i <= UTAN_INTERNAL; ++i) EXPECT(strcmp(utan_code_name(i), expected[i]) == 0);
@@ -159,7 +160,7 @@ static void test_open_refused(void) {
   EXPECT(strstr(utan_last_error(), "truncated") != NULL);
 }
 
-/* --- Stores ------------------------------------------------------------------------------------------------------------- */
+/* --- Stores ------------------------------------------------------------------------------------------------------- */
 
 static void test_options_of_other_versions(void) {
   utan_store* store = NULL;
@@ -277,7 +278,7 @@ static void test_modes(void) {
   EXPECT_CODE(utan_close(store), UTAN_OK);
 }
 
-/* --- Tables ------------------------------------------------------------------------------------------------------------- */
+/* --- Tables ------------------------------------------------------------------------------------------------------- */
 
 static void test_keys_and_values(utan_table* table) {
   static char large[UTAN_KEY_SIZE_MAX + 1];

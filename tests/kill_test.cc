@@ -1,8 +1,6 @@
-// Shows promise 3: a process may be killed or stopped at any instruction. A victim is killed, or stopped for a while, at
-// every labelled step and at random moments, while neighbours go on; afterwards every structure of the store is sound,
-// every acknowledged write is there, and no more has leaked than was counted.
-// Labels: small
-// Timeout: 240 s
+// Shows promise 3: a process may be killed or stopped at any instruction. A victim is killed, or stopped for a while,
+// at every labelled step and at random moments, while neighbours go on; afterwards every structure of the store is
+// sound, every acknowledged write is there, and no more has leaked than was counted. Labels: small Timeout: 240 s
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <signal.h>
@@ -29,9 +27,9 @@ constexpr int actor_max = 4;
 struct Shared {
   std::atomic<std::uint64_t> acknowledged[actor_max];  // operations of this actor that have returned
   std::atomic<std::uint64_t> quit;
-  std::atomic<std::uint64_t> pause;                    // neighbours rest between operations while it is set
+  std::atomic<std::uint64_t> pause;  // neighbours rest between operations while it is set
   std::atomic<std::uint64_t> resting[actor_max];
-  std::atomic<std::uint64_t> reached;                  // the label was reached
+  std::atomic<std::uint64_t> reached;  // the label was reached
   std::atomic<std::uint64_t> failed;
 };
 
@@ -96,7 +94,7 @@ Model stored(const object::Table& table, int actor) {
   }
 }
 
-// --- Actors: processes ----------------------------------------------------------------------------------------------------
+// --- Actors: processes -----------------------------------------------------------------------------------------------
 
 struct Trap {
   Step at = Step::count_;
@@ -159,12 +157,12 @@ pid_t start(const std::string& path, const Life& life, Shared* shared, Trap* tra
   live(path, life, shared);
 }
 
-// --- Scenarios ------------------------------------------------------------------------------------------------------------
+// --- Scenarios -------------------------------------------------------------------------------------------------------
 
 struct Scenario {
   bool neighbours = true;
-  bool corpse = false;       // somebody died before the victim came
-  bool lock_deleted = false; // the coordination file is gone, nobody is there
+  bool corpse = false;        // somebody died before the victim came
+  bool lock_deleted = false;  // the coordination file is gone, nobody is there
 };
 
 class Stage {
@@ -187,7 +185,8 @@ class Stage {
     }
     if (scenario.neighbours) {
       for (int actor = 1; actor <= 2; ++actor) {
-        neighbours_.push_back(start(path_, {.actor = actor, .operations_max = 1'000'000, .syncs = actor == 1}, shared_));
+        neighbours_.push_back(
+            start(path_, {.actor = actor, .operations_max = 1'000'000, .syncs = actor == 1}, shared_));
       }
       for (int actor = 1; actor <= 2; ++actor) wait_until([&] { return shared_->acknowledged[actor].load() > 20; });
     }
@@ -197,13 +196,15 @@ class Stage {
   void expect_progress() {
     for (int actor = 1; actor <= 2 && !neighbours_.empty(); ++actor) {
       const std::uint64_t before = shared_->acknowledged[actor].load();
-      EXPECT_TRUE(wait_until([&] { return shared_->acknowledged[actor].load() > before + 50; })) << "actor " << actor << " waits";
+      EXPECT_TRUE(wait_until([&] { return shared_->acknowledged[actor].load() > before + 50; }))
+          << "actor " << actor << " waits";
     }
   }
 
   void rest() {
     shared_->pause.store(1);
-    for (std::size_t i = 0; i < neighbours_.size(); ++i) wait_until([&] { return shared_->resting[i + 1].load() != 0; });
+    for (std::size_t i = 0; i < neighbours_.size(); ++i)
+      wait_until([&] { return shared_->resting[i + 1].load() != 0; });
   }
   void resume() { shared_->pause.store(0); }
 
@@ -379,8 +380,9 @@ TEST(Kills, AtRandomMoments) {
   stage.prepare({.neighbours = true});
   for (std::uint64_t i = 0; i < kills; ++i) {
     SCOPED_TRACE("kill " + std::to_string(i));
-    const pid_t victim = start(stage.path(), {.actor = 0, .operations_max = 1'000'000, .snapshots = true, .syncs = random() % 4 == 0},
-                               &stage.shared());
+    const pid_t victim =
+        start(stage.path(), {.actor = 0, .operations_max = 1'000'000, .snapshots = true, .syncs = random() % 4 == 0},
+              &stage.shared());
     const Nanoseconds until = os::linux_system().monotonic_now() + Nanoseconds{random() % 6'000'000};
     while (os::linux_system().monotonic_now() < until) ::sched_yield();
     ::kill(victim, SIGKILL);
@@ -402,7 +404,8 @@ TEST(Kills, OfEverybody) {
   for (std::uint64_t i = 0; i < test::scaled(20, 500); ++i) {
     std::array<pid_t, 3> all{};
     for (int actor = 0; actor < 3; ++actor) {
-      all[static_cast<std::size_t>(actor)] = start(stage.path(), {.actor = actor, .operations_max = 1'000'000}, &stage.shared());
+      all[static_cast<std::size_t>(actor)] =
+          start(stage.path(), {.actor = actor, .operations_max = 1'000'000}, &stage.shared());
     }
     const Nanoseconds until = os::linux_system().monotonic_now() + Nanoseconds{random() % 20'000'000};
     while (os::linux_system().monotonic_now() < until) ::sched_yield();

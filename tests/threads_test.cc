@@ -68,7 +68,9 @@ TEST_F(Threads, TheirOwnKeysAreAllThere) {
   constexpr int threads = 6;
   constexpr int keys = 1200;
   const auto key_of = [](int thread, int k) { return std::to_string(thread) + ":" + std::to_string(k); };
-  const auto value_of = [&](int thread, int k) { return key_of(thread, k) + std::string(static_cast<std::size_t>(k), 'x'); };
+  const auto value_of = [&](int thread, int k) {
+    return key_of(thread, k) + std::string(static_cast<std::size_t>(k), 'x');
+  };
   run(threads, [&](int thread) {
     for (int k = 0; k < keys; ++k) {
       test::put(*table_, key_of(thread, k), "first");
@@ -107,7 +109,8 @@ TEST_F(Threads, OneOfAllAddsAKey) {
   std::vector<std::atomic<int>> winners(keys);
   run(threads, [&](int thread) {
     for (std::size_t k = 0; k < keys; ++k) {
-      const auto added = table_->put(test::bytes(std::to_string(k)), test::bytes(std::to_string(thread)), Table::Put::if_absent);
+      const auto added =
+          table_->put(test::bytes(std::to_string(k)), test::bytes(std::to_string(thread)), Table::Put::if_absent);
       ASSERT_TRUE(added.ok()) << added.error().message();
       if (added.value()) winners[k] += thread + 1;
     }
@@ -135,12 +138,13 @@ TEST_F(Threads, OneTableIsMadeOfEachName) {
     }
   });
   for (int i = 0; i < tables; ++i) {
-    EXPECT_EQ(test::open_table(*store_, "table " + std::to_string(i))->count()->value, static_cast<std::uint64_t>(threads));
+    EXPECT_EQ(test::open_table(*store_, "table " + std::to_string(i))->count()->value,
+              static_cast<std::uint64_t>(threads));
   }
   expect_sound();
 }
 
-// --- The same keys ------------------------------------------------------------------------------------------------------
+// --- The same keys ---------------------------------------------------------------------------------------------------
 
 // A value is one letter, many times: which one says which key it is of, and who wrote it.
 constexpr int pattern_keys = 6;
@@ -284,7 +288,7 @@ TEST_F(Threads, ASnapshotIsOneMoment) {
   expect_sound();
 }
 
-// --- Coming and going -------------------------------------------------------------------------------------------------------
+// --- Coming and going ------------------------------------------------------------------------------------------------
 
 TEST_F(Threads, ThousandsOfShortLivesNeedFewLines) {
   constexpr int at_once = 8;

@@ -94,9 +94,10 @@ System lmdb_system() {
   return {.name = "lmdb",
           .version = std::to_string(MDB_VERSION_MAJOR) + "." + std::to_string(MDB_VERSION_MINOR) + "." +
                      std::to_string(MDB_VERSION_PATCH),
-          .settings = "MDB_NOSYNC | NOMETASYNC | WRITEMAP | NOTLS | NORDAHEAD | NOMEMINIT | NOSUBDIR, map 4 KiB per "
-                      "record; one transaction per write, one reader transaction renewed per get; readers of other "
-                      "processes MDB_RDONLY",
+          .settings =
+              "MDB_NOSYNC | NOMETASYNC | WRITEMAP | NOTLS | NORDAHEAD | NOMEMINIT | NOSUBDIR, map 4 KiB per "
+              "record; one transaction per write, one reader transaction renewed per get; readers of other "
+              "processes MDB_RDONLY",
           .kind = System::Kind::store,
           .shares_readers = true,
           .shares_writer = true,

@@ -87,9 +87,10 @@ class TkrzwHash {
 System tkrzw_system() {
   return {.name = "tkrzw",
           .version = tkrzw::PACKAGE_VERSION,
-          .settings = "HashDBM, MemoryMapParallelFile, num_buckets = 2 x records, offset_width 4, align_pow 3, update in "
-                      "place, no CRC, no compression, min_read_size 128, restore mode NOOP (no recovery after a kill); "
-                      "read in place by Process",
+          .settings =
+              "HashDBM, MemoryMapParallelFile, num_buckets = 2 x records, offset_width 4, align_pow 3, update in "
+              "place, no CRC, no compression, min_read_size 128, restore mode NOOP (no recovery after a kill); "
+              "read in place by Process",
           .kind = System::Kind::store,
           .shares_readers = true,
           .make = make_runner<TkrzwHash>};

@@ -47,8 +47,9 @@ class UtanTable {
 System utan_system() {
   return {.name = "utan",
           .version = utan_version(),
-          .settings = "Table, durability manual, chunk size 16 MiB (default); every put and erase is a commit of its own; "
-                      "read in place; readers of other processes open read-only",
+          .settings =
+              "Table, durability manual, chunk size 16 MiB (default); every put and erase is a commit of its own; "
+              "read in place; readers of other processes open read-only",
           .kind = System::Kind::store,
           .shares_readers = true,
           .shares_writer = true,

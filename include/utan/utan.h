@@ -81,16 +81,16 @@ typedef struct utan_iterator utan_iterator;
 
 /* How to open. */
 enum {
-  UTAN_CREATE = 0,    /* open it, or create it if it is missing (the default) */
-  UTAN_EXISTING = 1,  /* it must be there */
+  UTAN_CREATE = 0,         /* open it, or create it if it is missing (the default) */
+  UTAN_EXISTING = 1,       /* it must be there */
   UTAN_READ_ONLY_MODE = 2, /* it must be there and is only read */
-  UTAN_NEW = 3        /* a new, empty store in its place; UTAN_IN_USE if somebody has the old one open */
+  UTAN_NEW = 3             /* a new, empty store in its place; UTAN_IN_USE if somebody has the old one open */
 };
 
 /* What a power cut may lose. A mode that this version does not have is UTAN_INVALID. */
 enum {
-  UTAN_DURABILITY_KEEP = 0,   /* what the store has; a new one gets "manual" */
-  UTAN_DURABILITY_MANUAL = 1  /* everything since utan_sync() or the last close */
+  UTAN_DURABILITY_KEEP = 0,  /* what the store has; a new one gets "manual" */
+  UTAN_DURABILITY_MANUAL = 1 /* everything since utan_sync() or the last close */
 };
 
 typedef struct utan_open_options {
@@ -123,20 +123,20 @@ UTAN_API utan_code utan_snapshot(utan_store *store, utan_store **snapshot);
 UTAN_API int utan_is_snapshot(const utan_store *store);
 
 typedef struct utan_store_stats {
-  size_t struct_size;          /* sizeof(utan_store_stats) */
-  uint64_t file_size;          /* of the data file */
-  uint64_t commit_number;      /* of the newest commit */
-  uint64_t durable_number;     /* of the newest commit that survives a power cut; 0: none but the empty store */
-  uint64_t used_size;          /* bytes in blocks that are handed out, reachable or not yet reusable */
-  uint64_t free_size;          /* bytes of the file that can be handed out */
-  uint64_t segment_count;      /* segments of 16 KiB in the file */
+  size_t struct_size;      /* sizeof(utan_store_stats) */
+  uint64_t file_size;      /* of the data file */
+  uint64_t commit_number;  /* of the newest commit */
+  uint64_t durable_number; /* of the newest commit that survives a power cut; 0: none but the empty store */
+  uint64_t used_size;      /* bytes in blocks that are handed out, reachable or not yet reusable */
+  uint64_t free_size;      /* bytes of the file that can be handed out */
+  uint64_t segment_count;  /* segments of 16 KiB in the file */
   uint64_t empty_segment_count;
-  uint64_t process_count;      /* processes that have the store open */
-  uint64_t thread_count;       /* threads of these that have used it */
-  uint64_t pin_count;          /* commits held readable: operations under way, snapshots, iterators */
-  uint64_t oldest_pin_number;  /* the oldest of them; 0: none */
-  uint64_t leaked_count_max;   /* blocks that killed processes may have left behind, at most */
-  uint64_t incarnation;        /* changes whenever the coordination file is made anew */
+  uint64_t process_count;     /* processes that have the store open */
+  uint64_t thread_count;      /* threads of these that have used it */
+  uint64_t pin_count;         /* commits held readable: operations under way, snapshots, iterators */
+  uint64_t oldest_pin_number; /* the oldest of them; 0: none */
+  uint64_t leaked_count_max;  /* blocks that killed processes may have left behind, at most */
+  uint64_t incarnation;       /* changes whenever the coordination file is made anew */
 } utan_store_stats;
 
 /* Complexity: one pass over the bitmaps, 64 bytes per 16 KiB of file. */

@@ -56,7 +56,8 @@ inline bool found(utan_code code) {
 class Value {
  public:
   Value() noexcept = default;
-  Value(Value&& other) noexcept : value_(std::exchange(other.value_, utan_value{})), found_(std::exchange(other.found_, false)) {}
+  Value(Value&& other) noexcept
+      : value_(std::exchange(other.value_, utan_value{})), found_(std::exchange(other.found_, false)) {}
   Value& operator=(Value&& other) noexcept {
     if (this != &other) {
       reset();
@@ -73,7 +74,9 @@ class Value {
   bool has_value() const noexcept { return found_; }
   std::string_view view() const noexcept { return {static_cast<const char*>(value_.data), value_.size}; }
   std::string_view operator*() const noexcept { return view(); }
-  std::span<const std::byte> bytes() const noexcept { return {static_cast<const std::byte*>(value_.data), value_.size}; }
+  std::span<const std::byte> bytes() const noexcept {
+    return {static_cast<const std::byte*>(value_.data), value_.size};
+  }
   std::string str() const { return std::string(view()); }
   std::size_t size() const noexcept { return value_.size; }
 
@@ -155,7 +158,9 @@ class Table {
     if (!value) return std::nullopt;
     return value.str();
   }
-  bool contains(std::string_view key) const { return detail::found(utan_table_contains(handle(), key.data(), key.size())); }
+  bool contains(std::string_view key) const {
+    return detail::found(utan_table_contains(handle(), key.data(), key.size()));
+  }
 
   // Sets `key`, whether it was there or not. One commit: seen by every process when it returns.
   void put(std::string_view key, std::string_view value) {
@@ -218,10 +223,10 @@ class Table {
 using Stats = utan_store_stats;
 
 enum class Mode : std::uint32_t {
-  create = UTAN_CREATE,        // open it, or create it if it is missing
-  existing = UTAN_EXISTING,    // it must be there
+  create = UTAN_CREATE,      // open it, or create it if it is missing
+  existing = UTAN_EXISTING,  // it must be there
   read_only = UTAN_READ_ONLY_MODE,
-  fresh = UTAN_NEW             // a new, empty one in its place
+  fresh = UTAN_NEW  // a new, empty one in its place
 };
 
 enum class Durability : std::uint32_t { keep = UTAN_DURABILITY_KEEP, manual = UTAN_DURABILITY_MANUAL };

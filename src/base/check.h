@@ -17,14 +17,16 @@ inline constexpr bool debug_build = false;
 
 }  // namespace utan
 
-#define CHECK(condition)                                                                     \
-  do {                                                                                       \
-    if (!(condition)) [[unlikely]] ::utan::check_failed(#condition, __FILE__, __LINE__);     \
+#define CHECK(condition)                                    \
+  do {                                                      \
+    if (!(condition)) [[unlikely]]                          \
+      ::utan::check_failed(#condition, __FILE__, __LINE__); \
   } while (false)
 
-#define DCHECK(condition)                                                                                    \
-  do {                                                                                                       \
-    if constexpr (::utan::debug_build) {                                                                     \
-      if (!(condition)) [[unlikely]] ::utan::check_failed(#condition, __FILE__, __LINE__);                   \
-    }                                                                                                        \
+#define DCHECK(condition)                                     \
+  do {                                                        \
+    if constexpr (::utan::debug_build) {                      \
+      if (!(condition)) [[unlikely]]                          \
+        ::utan::check_failed(#condition, __FILE__, __LINE__); \
+    }                                                         \
   } while (false)

@@ -1,8 +1,8 @@
 // Operating errors as values.
 //
-// `Error` is one pointer: null when all is well, so that a `Result<void>` is a register and passing one up costs a test.
-// `Result<T>` holds a T or an Error. Programmer errors are not reported here: they assert (base/check.h).
-// Thread safety: values. Ownership: an Error owns its message.
+// `Error` is one pointer: null when all is well, so that a `Result<void>` is a register and passing one up costs a
+// test. `Result<T>` holds a T or an Error. Programmer errors are not reported here: they assert (base/check.h). Thread
+// safety: values. Ownership: an Error owns its message.
 #pragma once
 
 #include <cassert>
@@ -73,7 +73,7 @@ class [[nodiscard]] Error {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)), has_value_(true) {}  // NOLINT(google-explicit-constructor)
+  Result(T value) : value_(std::move(value)), has_value_(true) {}      // NOLINT(google-explicit-constructor)
   Result(Error error) : error_(std::move(error)), has_value_(false) {  // NOLINT(google-explicit-constructor)
     assert(!error_.ok());
   }
@@ -157,15 +157,17 @@ class [[nodiscard]] Result<void> {
 #define UTAN_CONCAT(a, b) UTAN_CONCAT_INNER(a, b)
 
 // Returns the error of `expression` from the enclosing function, if it has one.
-#define UTAN_TRY(expression)                                                      \
-  do {                                                                            \
-    auto utan_try_result = (expression);                                          \
-    if (!utan_try_result.ok()) [[unlikely]] return std::move(utan_try_result).error(); \
+#define UTAN_TRY(expression)                     \
+  do {                                           \
+    auto utan_try_result = (expression);         \
+    if (!utan_try_result.ok()) [[unlikely]]      \
+      return std::move(utan_try_result).error(); \
   } while (false)
 
 // Assigns the value of `expression` to `target` (a declaration or an lvalue), or returns its error.
 #define UTAN_ASSIGN(target, expression) UTAN_ASSIGN_INNER(UTAN_CONCAT(utan_result_, __LINE__), target, expression)
-#define UTAN_ASSIGN_INNER(name, target, expression)                   \
-  auto name = (expression);                                           \
-  if (!name.ok()) [[unlikely]] return std::move(name).error();        \
+#define UTAN_ASSIGN_INNER(name, target, expression) \
+  auto name = (expression);                         \
+  if (!name.ok()) [[unlikely]]                      \
+    return std::move(name).error();                 \
   target = std::move(name).value()

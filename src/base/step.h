@@ -1,8 +1,8 @@
 // Labelled steps: the points between which a process may die, stop or be overtaken.
 //
-// A test sets a hook and is called at each step of this thread with its label; it may kill the process there, stop it, or run somebody
-// else first. Without UTAN_STEPS (release builds) a step is nothing. The list is complete: a test fails if a label is
-// never reached.
+// A test sets a hook and is called at each step of this thread with its label; it may kill the process there, stop it,
+// or run somebody else first. Without UTAN_STEPS (release builds) a step is nothing. The list is complete: a test fails
+// if a label is never reached.
 #pragma once
 
 #include <cstdint>

@@ -43,7 +43,8 @@ struct utan_iterator {
 
 namespace {
 
-// The message of this thread's last failure. Built only when asked for costs nothing where nobody asks: it is moved here.
+// The message of this thread's last failure. Built only when asked for costs nothing where nobody asks: it is moved
+// here.
 thread_local std::string last_error;  // NOLINT(runtime/string)
 
 utan_code fail(const Error& error) {
@@ -97,10 +98,11 @@ extern "C" {
 const char* utan_last_error(void) { return last_error.c_str(); }
 
 const char* utan_code_name(utan_code code) {
-  static constexpr const char* names[] = {
-      "UTAN_OK",      "UTAN_NOT_FOUND", "UTAN_EXISTS", "UTAN_INVALID", "UTAN_TYPE",       "UTAN_TOO_LARGE",   "UTAN_CORRUPTION",
-      "UTAN_FORMAT",  "UTAN_VERSION",   "UTAN_NO_SPACE", "UTAN_READ_ONLY", "UTAN_CLOSED", "UTAN_TIMEOUT",     "UTAN_IN_USE",
-      "UTAN_PERMISSION", "UTAN_UNSUPPORTED", "UTAN_IO", "UTAN_MEMORY", "UTAN_INTERNAL"};
+  static constexpr const char* names[] = {"UTAN_OK",      "UTAN_NOT_FOUND", "UTAN_EXISTS",     "UTAN_INVALID",
+                                          "UTAN_TYPE",    "UTAN_TOO_LARGE", "UTAN_CORRUPTION", "UTAN_FORMAT",
+                                          "UTAN_VERSION", "UTAN_NO_SPACE",  "UTAN_READ_ONLY",  "UTAN_CLOSED",
+                                          "UTAN_TIMEOUT", "UTAN_IN_USE",    "UTAN_PERMISSION", "UTAN_UNSUPPORTED",
+                                          "UTAN_IO",      "UTAN_MEMORY",    "UTAN_INTERNAL"};
   if (code < 0 || static_cast<std::size_t>(code) >= std::size(names)) return "UTAN_UNKNOWN";
   return names[code];
 }
@@ -118,7 +120,8 @@ utan_code utan_open(const char* path, const utan_open_options* options, utan_sto
     if (path == nullptr || *path == '\0') return fail(Code::invalid, "utan_open: the path is empty");
     utan_open_options o{};
     if (options != nullptr) {
-      if (options->struct_size < options_size_min) return fail(Code::invalid, "utan_open: options.struct_size is not set");
+      if (options->struct_size < options_size_min)
+        return fail(Code::invalid, "utan_open: options.struct_size is not set");
       std::memcpy(&o, options, std::min(options->struct_size, sizeof o));
     }
     utan::commit::OpenOptions engine;
@@ -223,7 +226,8 @@ utan_code utan_table_get(utan_table* table, const void* key, size_t key_size, ut
   return guarded([&]() -> utan_code {
     Value found;
     const Result<bool> got = table->table->get(bytes(key, key_size), found);
-    if (!got.ok()) [[unlikely]] return fail(got.error());
+    if (!got.ok()) [[unlikely]]
+      return fail(got.error());
     if (!got.value()) {
       *value = utan_value{};
       return not_found();
@@ -236,7 +240,10 @@ utan_code utan_table_get(utan_table* table, const void* key, size_t key_size, ut
 void utan_value_release(utan_value* value) {
   const auto kind = static_cast<ValueKind>(value->reserved[1] & 0xff);
   if (kind == value_pinned) [[likely]] {
-    reinterpret_cast<utan::commit::Thread*>(value->reserved[0])->unpin(static_cast<unsigned>(value->reserved[1] >> 8));
+    Value pinned;
+    pinned.thread = reinterpret_cast<utan::commit::Thread*>(value->reserved[0]);
+    pinned.pin = static_cast<unsigned>(value->reserved[1] >> 8);
+    pinned.release();
   } else if (kind == value_copied) {
     std::free(reinterpret_cast<void*>(value->reserved[0]));
   }

@@ -43,7 +43,8 @@ std::uint64_t Walk::bit_of(Offset offset) const {
   if (offset.value < format::regions_offset || offset.value >= size_ || offset.value % 8 != 0) return no_bit;
   const SegmentIndex segment = format::segment_of(offset);
   if (format::describes_region(segment)) return no_bit;
-  const auto& descriptor = *reinterpret_cast<const format::SegmentDescriptor*>(data_ + format::descriptor_offset(segment).value);
+  const auto& descriptor =
+      *reinterpret_cast<const format::SegmentDescriptor*>(data_ + format::descriptor_offset(segment).value);
   const unsigned size_class = format::ClassWord{descriptor.class_word.load(std::memory_order_relaxed)}.size_class();
   const std::uint64_t distance = (offset - format::segment_start(segment)).value;
   if (size_class == format::class_run) return distance == 0 ? segment.value * bits_per_segment : no_bit;
@@ -90,12 +91,14 @@ const BlockHeader* Walk::block(Offset offset, Kind kind, std::uint64_t number, c
     return nullptr;
   }
   if (header->birth > number) {
-    problem(at(offset) + " (" + where + "): born in commit " + std::to_string(header->birth) + ", read in " + std::to_string(number));
+    problem(at(offset) + " (" + where + "): born in commit " + std::to_string(header->birth) + ", read in " +
+            std::to_string(number));
     return nullptr;
   }
   if (!mark(offset, where)) return nullptr;
   const SegmentIndex segment = format::segment_of(offset);
-  const auto& descriptor = *reinterpret_cast<const format::SegmentDescriptor*>(data_ + format::descriptor_offset(segment).value);
+  const auto& descriptor =
+      *reinterpret_cast<const format::SegmentDescriptor*>(data_ + format::descriptor_offset(segment).value);
   if (format::ClassWord{descriptor.class_word.load(std::memory_order_relaxed)}.size_class() != header->size_class) {
     problem(at(offset) + " (" + where + "): its size class is not its segment's");
     return nullptr;
@@ -122,7 +125,7 @@ void Walk::check_payload_sum(const BlockHeader* header, std::uint64_t bytes, Off
   if (sum != header->checksum) problem(at(offset) + ": checksum does not match");
 }
 
-// --- Commits, objects, tables ---------------------------------------------------------------------------------------------
+// --- Commits, objects, tables ----------------------------------------------------------------------------------------
 
 void Walk::walk_commit(Offset offset, std::uint64_t number, bool newest) {
   in_commit_.clear();
@@ -130,17 +133,20 @@ void Walk::walk_commit(Offset offset, std::uint64_t number, bool newest) {
   const auto* commit = reinterpret_cast<const CommitBlock*>(block(offset, Kind::commit, number, "commit block"));
   if (commit == nullptr) return;
   if (commit->header.birth != number) problem(at(offset) + ": commit block of another number");
-  const std::uint32_t sum = format::checksum_header(commit->header) +
-                            format::checksum_words(commit, format::commit_checksum_first_word, format::commit_checksum_words);
+  const std::uint32_t sum =
+      format::checksum_header(commit->header) +
+      format::checksum_words(commit, format::commit_checksum_first_word, format::commit_checksum_words);
   if (sum != commit->header.checksum) problem(at(offset) + ": commit block's checksum does not match");
   if (commit->object_table_root != 0) {
-    walk_objects(Offset{commit->object_table_root}, std::min(commit->object_table_depth, format::object_table_depth_max), number);
+    walk_objects(Offset{commit->object_table_root},
+                 std::min(commit->object_table_depth, format::object_table_depth_max), number);
   }
 }
 
 void Walk::walk_objects(Offset offset, std::uint64_t depth, std::uint64_t number) {
   if (depth == 0) {
-    const auto* leaf = reinterpret_cast<const format::ObjectLeaf*>(block(offset, Kind::object_leaf, number, "object table"));
+    const auto* leaf =
+        reinterpret_cast<const format::ObjectLeaf*>(block(offset, Kind::object_leaf, number, "object table"));
     if (leaf == nullptr || leaf->count() > format::object_leaf_fanout) return;
     check_node_sum(&leaf->header, 2 + leaf->count() * 2, offset);
     for (std::uint64_t i = 0; i < leaf->count(); ++i) {
@@ -177,7 +183,8 @@ void Walk::walk_table(Offset offset, std::uint64_t number) {
     walk_directory(Offset{root->entries()[i]}, root->depth(), i * span, table);
   }
   if (table.records != root->record_count) {
-    problem(at(offset) + ": a table says " + std::to_string(root->record_count) + " records and has " + std::to_string(table.records));
+    problem(at(offset) + ": a table says " + std::to_string(root->record_count) + " records and has " +
+            std::to_string(table.records));
   }
   if (newest_) report_.record_count += table.records;
 }
@@ -191,7 +198,8 @@ void Walk::walk_directory(Offset offset, std::uint64_t height, std::uint64_t fir
     }
     return;
   }
-  const auto* directory = reinterpret_cast<const format::Directory*>(block(offset, Kind::directory, table.number, "directory"));
+  const auto* directory =
+      reinterpret_cast<const format::Directory*>(block(offset, Kind::directory, table.number, "directory"));
   if (directory == nullptr || directory->count() > format::directory_fanout) return;
   check_node_sum(&directory->header, 2 + directory->count(), offset);
   std::uint64_t span = 1;
@@ -199,7 +207,8 @@ void Walk::walk_directory(Offset offset, std::uint64_t height, std::uint64_t fir
   const std::uint64_t wanted =
       std::min(format::directory_fanout, (table.bucket_count - first_bucket + span - 1) / span);
   if (directory->count() != wanted) {
-    problem(at(offset) + ": a directory has " + std::to_string(directory->count()) + " entries, expected " + std::to_string(wanted));
+    problem(at(offset) + ": a directory has " + std::to_string(directory->count()) + " entries, expected " +
+            std::to_string(wanted));
     return;
   }
   for (std::uint64_t i = 0; i < directory->count(); ++i) {
@@ -228,18 +237,22 @@ void Walk::walk_record(Offset offset, std::uint64_t bucket, std::uint64_t tag, s
   const std::uint64_t hash = format::hash_key(record->key(), record->key_size, hash_seed_);
   const std::uint64_t mask = std::bit_ceil(table.bucket_count) - 1;
   const std::uint64_t wanted = (hash & mask) < table.bucket_count ? hash & mask : hash & (mask >> 1);
-  if (wanted != bucket) problem(at(offset) + ": a record in bucket " + std::to_string(bucket) + ", belongs in " + std::to_string(wanted));
-  if (((hash >> base_level) & format::BucketEntry::tag_mask) != tag) problem(at(offset) + ": its slot has another hash");
+  if (wanted != bucket)
+    problem(at(offset) + ": a record in bucket " + std::to_string(bucket) + ", belongs in " + std::to_string(wanted));
+  if (((hash >> base_level) & format::BucketEntry::tag_mask) != tag)
+    problem(at(offset) + ": its slot has another hash");
   if (!format::is_large(record->value_tag())) return;
   std::uint64_t list_at;
   std::memcpy(&list_at, record->value(), sizeof list_at);
-  const auto* list = reinterpret_cast<const format::List*>(block(Offset{list_at}, Kind::list, table.number, "list of extents"));
+  const auto* list =
+      reinterpret_cast<const format::List*>(block(Offset{list_at}, Kind::list, table.number, "list of extents"));
   const std::uint64_t count = (record->value_size + format::extent_payload_max - 1) / format::extent_payload_max;
   if (list == nullptr || list->count != count || list->drained != 0) {
     problem(at(Offset{list_at}) + ": a wrong list of extents");
     return;
   }
-  if (format::checksum_header(list->header) + format::checksum_words(list, format::list_checksum_first_word, 1 + count) !=
+  if (format::checksum_header(list->header) +
+          format::checksum_words(list, format::list_checksum_first_word, 1 + count) !=
       list->header.checksum) {
     problem(at(Offset{list_at}) + ": checksum does not match");
   }
@@ -253,7 +266,7 @@ void Walk::walk_record(Offset offset, std::uint64_t bucket, std::uint64_t tag, s
   }
 }
 
-// --- Queues, chunks, masks ------------------------------------------------------------------------------------------------
+// --- Queues, chunks, masks -------------------------------------------------------------------------------------------
 
 void Walk::wait(ReplacedEntry entry, std::uint64_t replaced_by, const char* where) {
   const Offset offset = entry.offset();
@@ -359,7 +372,8 @@ void Walk::walk_bitmaps() {
   for (std::uint64_t s = 0; s < segments; ++s) {
     const SegmentIndex segment{s};
     if (format::describes_region(segment)) continue;
-    const auto& descriptor = *reinterpret_cast<const format::SegmentDescriptor*>(data_ + format::descriptor_offset(segment).value);
+    const auto& descriptor =
+        *reinterpret_cast<const format::SegmentDescriptor*>(data_ + format::descriptor_offset(segment).value);
     const unsigned size_class = format::ClassWord{descriptor.class_word.load(std::memory_order_relaxed)}.size_class();
     if (size_class == format::class_empty || size_class == format::class_run_body) continue;
     const std::uint64_t blocks = size_class == format::class_run ? 1 : format::size_classes[size_class].block_count;

@@ -3,7 +3,8 @@
 // It follows every offset from head, from every pinned commit and from the durable checkpoint; it knows what waits in
 // queues and chunks and what lines hold in their masks; and it compares all of that with the bitmaps: a block is
 // reachable or free, never both; it has one referrer in each commit; it was not born later than the commit that it is
-// read in; checksums, counts, hash placement and tags are right. What is handed out and belongs to nobody is counted as leaked.
+// read in; checksums, counts, hash placement and tags are right. What is handed out and belongs to nobody is counted as
+// leaked.
 //
 // The store must be at rest: nobody writes while it is walked. Complexity: O(file). Thread safety: a value.
 #pragma once

@@ -2,7 +2,8 @@
 //
 // A process is dead when its byte of the data file is not locked. Whoever gets that lock adopts: every line that the
 // dead one owned is brought into a state in which anybody may take it. Every step may be repeated, because an adopter
-// may die too: nothing that it frees can be handed out by others before the line's generation moves on, which comes last.
+// may die too: nothing that it frees can be handed out by others before the line's generation moves on, which comes
+// last.
 #include <algorithm>
 #include <string>
 

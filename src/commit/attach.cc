@@ -29,7 +29,8 @@ namespace {
 
 constexpr std::uint64_t reservation_min = std::uint64_t{64} << 30;
 constexpr std::uint64_t reservation_factor = 16;
-// A recovered store numbers its commits from here on, so that what the lost ones wrote never looks like the present (D3).
+// A recovered store numbers its commits from here on, so that what the lost ones wrote never looks like the present
+// (D3).
 constexpr std::uint64_t recovery_jump = std::uint64_t{1} << 40;
 
 template <class T>
@@ -39,9 +40,9 @@ std::span<std::byte> bytes_of(T& object) {
 
 bool commit_block_whole(const CommitBlock& block, std::uint64_t number) {
   return block.header.kind == format::Kind::commit && block.header.birth == number &&
-         block.header.checksum == format::checksum_header(block.header) +
-                                      format::checksum_words(&block, format::commit_checksum_first_word,
-                                                             format::commit_checksum_words);
+         block.header.checksum ==
+             format::checksum_header(block.header) +
+                 format::checksum_words(&block, format::commit_checksum_first_word, format::commit_checksum_words);
 }
 
 std::uint64_t next_unique_id() {
@@ -55,10 +56,18 @@ std::uint64_t next_unique_id() {
 class Opener {
  public:
   Opener(os::System& system, std::string path, const OpenOptions& options)
-      : system_(system), path_(std::move(path)), options_(options), deadline_(system.monotonic_now() + options.timeout) {}
+      : system_(system),
+        path_(std::move(path)),
+        options_(options),
+        deadline_(system.monotonic_now() + options.timeout) {}
 
   Result<std::shared_ptr<Session>> run() {
-    if (options_.mode == OpenMode::fresh) UTAN_TRY(remove_old());
+    if (options_.mode == OpenMode::fresh) {
+      for (;;) {
+        UTAN_ASSIGN(const bool removed, remove_old());
+        if (removed) break;
+      }
+    }
     for (;;) {
       session_.reset(new Session(system_, path_));
       session_->read_only_ = options_.mode == OpenMode::read_only;
@@ -66,10 +75,16 @@ class Opener {
       if (!attached.ok()) return std::move(const_cast<Result<bool>&>(attached)).error().in(path_);
       if (attached.value()) break;
       if (system_.monotonic_now() > deadline_) {
-        return Error(Code::timeout, path_ + ": somebody else is creating, recovering or replacing this store; gave up after " +
-                                        std::to_string(options_.timeout.value / 1'000'000) + " ms");
+        return Error(Code::timeout,
+                     path_ + ": somebody else is creating, recovering or replacing this store; gave up after " +
+                         std::to_string(options_.timeout.value / 1'000'000) + " ms");
       }
-      system_.sleep(milliseconds(1));
+      // Whoever waits holds no lock: somebody needs to be alone for a moment to make what all wait for. And they do not
+      // wait in step.
+      session_.reset();
+      std::uint64_t random = 0;
+      UTAN_TRY(system_.random(bytes_of(random)));
+      system_.sleep(Nanoseconds{200'000 + random % 1'000'000});
     }
     session_->unique_id_ = next_unique_id();
     session_->adopt_dead();
@@ -81,12 +96,14 @@ class Opener {
   bool writes() const { return options_.mode != OpenMode::read_only; }
   std::string lock_path() const { return path_ + "-lock"; }
 
-  // --- The data file --------------------------------------------------------------------------------------------------
+  // --- The data file
+  // --------------------------------------------------------------------------------------------------
 
-  Result<void> remove_old() {
+  // Removes the store that is there, if nobody uses it. False: it is another one by now; look again.
+  Result<bool> remove_old() {
     Result<std::unique_ptr<os::File>> old = system_.open(path_, os::Access::read_write, os::Creation::existing, 0);
     if (!old.ok()) {
-      if (old.code() == Code::not_found) return {};
+      if (old.code() == Code::not_found) return true;
       return std::move(old).error();
     }
     UTAN_ASSIGN(const bool alone, old.value()->try_lock(os::LockMode::exclusive));
@@ -94,9 +111,13 @@ class Opener {
     if (alone) {
       UTAN_ASSIGN(others, old.value()->others_hold_bytes(0, format::process_entry_count));
     }
-    if (others) return Error(Code::in_use, path_ + ": other processes have it open: it cannot be replaced by a new store");
+    if (others)
+      return Error(Code::in_use, path_ + ": other processes have it open: it cannot be replaced by a new store");
     FileHeader header{};
     UTAN_ASSIGN(const os::FileStatus status, old.value()->status());
+    // Under the lock: whoever else wants to replace it needs this lock, too.
+    UTAN_ASSIGN(const bool same, still_there(path_, status.identity));
+    if (!same) return false;
     if (status.size.value >= sizeof header) {
       UTAN_TRY(old.value()->read(Offset{0}, bytes_of(header)));
       if (std::memcmp(header.magic, format::magic, sizeof format::magic) != 0) {
@@ -106,7 +127,7 @@ class Opener {
       return Error(Code::format, path_ + ": this is not a Utan store: it is not overwritten");
     }
     UTAN_TRY(system_.remove(path_));
-    return {};
+    return true;
   }
 
   // Makes a new, empty store under another name and gives it its own when it is whole.
@@ -174,7 +195,8 @@ class Opener {
     return file.flush();
   }
 
-  // --- Attaching ------------------------------------------------------------------------------------------------------
+  // --- Attaching
+  // ------------------------------------------------------------------------------------------------------
 
   // True: attached. False: something changed under us; try again until the deadline.
   Result<bool> attempt() {
@@ -194,7 +216,8 @@ class Opener {
     UTAN_ASSIGN(const os::FileStatus status, file.status());
     UTAN_ASSIGN(const bool same, still_there(path_, status.identity));
     if (!same) return false;
-    if (status.size.value == 0) return Error(Code::format, "this is an empty file, not a Utan store: remove it to create one");
+    if (status.size.value == 0)
+      return Error(Code::format, "this is an empty file, not a Utan store: remove it to create one");
     session_->identity_ = status.identity;
     UTAN_TRY(read_header(status.size));
     session_->hash_seed_ = header_.hash_seed;
@@ -211,7 +234,7 @@ class Opener {
     }
     UTAN_ASSIGN(const bool claimed, claim_entry());
     if (!claimed) return false;
-    UTAN_TRY(apply_settings());
+    UTAN_TRY(session_->apply_settings(options_));
     return true;
   }
 
@@ -238,10 +261,11 @@ class Opener {
     const std::uint64_t most = system_.address_space_max().value;
     const std::uint64_t reserve = std::min(wanted, most) / format::region_size * format::region_size;
     if (reserve < size.value) {
-      return Error(Code::no_space, "there is not enough address space for a store of " + std::to_string(size.value) + " bytes");
+      return Error(Code::no_space,
+                   "there is not enough address space for a store of " + std::to_string(size.value) + " bytes");
     }
-    UTAN_ASSIGN(session_->data_map_, session_->data_file_->map(
-                                         ByteCount{reserve}, writes() ? os::Access::read_write : os::Access::read_only));
+    UTAN_ASSIGN(session_->data_map_, session_->data_file_->map(ByteCount{reserve}, writes() ? os::Access::read_write
+                                                                                            : os::Access::read_only));
     UTAN_ASSIGN(session_->sentinel_, system_.fork_sentinel());
     return {};
   }
@@ -255,10 +279,11 @@ class Opener {
     session_->lock_file_ = std::move(opened).value();
     UTAN_ASSIGN(lock_status_, session_->lock_file_->status());
     if (lock_status_.size.value < format::coordination_size_min) return false;
-    UTAN_ASSIGN(session_->coordination_map_, session_->lock_file_->map(ByteCount{format::coordination_size_max},
-                                                                       os::Access::read_write));
+    UTAN_ASSIGN(session_->coordination_map_,
+                session_->lock_file_->map(ByteCount{format::coordination_size_max}, os::Access::read_write));
     session_->coordination_ = Coordination(session_->coordination_map_->data());
-    closed_ = session_->coordination_.fixed().marked.load(std::memory_order_acquire) == static_cast<std::uint64_t>(Marked::closed);
+    closed_ = session_->coordination_.fixed().marked.load(std::memory_order_acquire) ==
+              static_cast<std::uint64_t>(Marked::closed);
     if (!believed(data)) return false;
     UTAN_ASSIGN(const bool others, session_->data_file_->others_hold_bytes(0, format::process_entry_count));
     const CoordinationFixed& fixed = session_->coordination_.fixed();
@@ -291,7 +316,8 @@ class Opener {
       return false;
     }
     const std::uint64_t size = fixed.file_size.load(std::memory_order_acquire);
-    if (size > data.size.value || size < format::file_size_min || size > session_->data_map_->reserved().value) return false;
+    if (size > data.size.value || size < format::file_size_min || size > session_->data_map_->reserved().value)
+      return false;
     return head_whole(HeadWord{fixed.head.load(std::memory_order_acquire)}, size);
   }
 
@@ -345,28 +371,23 @@ class Opener {
         step(Step::attach_entry_claimed);
         session_->entry_ = i;
         session_->owner_ = format::OwnerOfLine::make(i, claim >> 1);
-        UTAN_ASSIGN(const bool same, still_there(lock_path(), lock_status_.identity));
-        if (!same) {
+        const Result<bool> same = still_there(lock_path(), lock_status_.identity);
+        if (!same.ok() || !same.value()) {
+          session_->owner_ = format::OwnerOfLine{};
           entry.claim.store(((claim >> 1) + 1) << 1, std::memory_order_release);
           session_->data_file_->unlock_byte(i);
-          return false;
+          return same.ok() ? Result<bool>(false) : Result<bool>(same.error().copy());
         }
         session_->map_heap();
         return true;
       }
     }
-    return Error(Code::no_space, std::to_string(format::process_entry_count) + " processes have this store open: no more can");
+    return Error(Code::no_space,
+                 std::to_string(format::process_entry_count) + " processes have this store open: no more can");
   }
 
-  Result<void> apply_settings() {
-    auto& fixed = session_->coordination_.fixed();
-    if (options_.chunk_size == 0 || !writes() || options_.chunk_size == fixed.chunk_size.load(std::memory_order_relaxed)) {
-      return {};
-    }
-    return session_->change_chunk_size(options_.chunk_size);
-  }
-
-  // --- Coordination anew ----------------------------------------------------------------------------------------------
+  // --- Coordination anew
+  // ----------------------------------------------------------------------------------------------
 
   // False: somebody else is at it, or has done it.
   Result<bool> make_coordination_anew() {
@@ -383,9 +404,10 @@ class Opener {
     // One who has just closed the store cleanly is about to let go of his byte.
     if (others && closed_) return false;
     if (others) {
-      return Error(Code::in_use,
-                   "other processes have this store open, but its lock file was deleted or replaced: close it everywhere, "
-                   "then open it again");
+      return Error(
+          Code::in_use,
+          "other processes have this store open, but its lock file was deleted or replaced: close it everywhere, "
+          "then open it again");
     }
     UTAN_TRY(write_coordination(status));
     return true;
@@ -401,13 +423,14 @@ class Opener {
     }
     if (best.number == 0) return Error(Code::corruption, "no checkpoint is whole: the store is damaged");
     if (best.file_size > size.value) {
-      return Error(Code::corruption, "the file is truncated: " + std::to_string(size.value) + " bytes, its last checkpoint had " +
-                                         std::to_string(best.file_size));
+      return Error(Code::corruption, "the file is truncated: " + std::to_string(size.value) +
+                                         " bytes, its last checkpoint had " + std::to_string(best.file_size));
     }
     CommitBlock block;
     std::memcpy(static_cast<void*>(&block), session_->data_map_->data() + best.offset, sizeof block);
     if (!commit_block_whole(block, best.number)) {
-      return Error(Code::corruption, "the commit of the last checkpoint, number " + std::to_string(best.number) + ", is damaged");
+      return Error(Code::corruption,
+                   "the commit of the last checkpoint, number " + std::to_string(best.number) + ", is damaged");
     }
     step(Step::recover_slot_chosen);
     object_index_high_ = block.object_index_high;
@@ -510,18 +533,24 @@ class Opener {
   std::uint64_t made_inode_ = 0;  // of the coordination file that this call made
 };
 
-void Session::map_heap() {
-  heap_ = heap::Heap(data_map_->data(), data_map_->reserved(), coordination_, *data_file_);
+void Session::map_heap() { heap_ = heap::Heap(data_map_->data(), data_map_->reserved(), coordination_, *data_file_); }
+
+Result<void> check_options(const std::string& path, const OpenOptions& options) {
+  if (options.chunk_size != 0 &&
+      (options.chunk_size < format::chunk_size_min || options.chunk_size > format::chunk_size_max)) {
+    return Error(Code::invalid,
+                 path + ": chunk_size must be 64 KiB to 1 GiB, not " + std::to_string(options.chunk_size));
+  }
+  return {};
 }
 
-Result<std::shared_ptr<Session>> Session::open(os::System& system, const std::string& path, const OpenOptions& options) {
-  if (options.chunk_size != 0 && (options.chunk_size < format::chunk_size_min || options.chunk_size > format::chunk_size_max)) {
-    return Error(Code::invalid, "chunk_size must be 64 KiB to 1 GiB, not " + std::to_string(options.chunk_size));
-  }
+Result<std::shared_ptr<Session>> Session::open(os::System& system, const std::string& path,
+                                               const OpenOptions& options) {
+  UTAN_TRY(check_options(path, options));
   return Opener(system, path, options).run();
 }
 
-// --- The header -------------------------------------------------------------------------------------------------------------
+// --- The header ------------------------------------------------------------------------------------------------------
 
 Result<FileHeader> Session::read_header() const {
   FileHeader copies[2];
@@ -548,6 +577,16 @@ Result<void> Session::write_header(const FileHeader& header) {
   return {};
 }
 
+void Session::rewrite_newest_slot() {
+  const std::uint64_t durable = coordination_.fixed().durable_number.load(std::memory_order_seq_cst);
+  for (std::uint64_t i = 0; i < format::checkpoint_slot_count; ++i) {
+    auto* slot = reinterpret_cast<CheckpointSlot*>(data_map_->data() + format::slot_offset(i).value);
+    const std::atomic_ref<std::uint64_t> number(slot->number);
+    const std::uint64_t now = number.load(std::memory_order_relaxed);
+    if (now == durable) number.store(now, std::memory_order_relaxed);
+  }
+}
+
 Result<void> Session::mark() {
   auto& fixed = coordination_.fixed();
   if (read_only_) return Error(Code::read_only, path_ + ": the store was opened read only");
@@ -557,7 +596,10 @@ Result<void> Session::mark() {
                                       "): close it everywhere and open it again; what was not durable is lost");
   }
   UTAN_ASSIGN(FileHeader header, read_header());
-  // The flush also makes the checkpoint durable that this session stands on, before anything it does not need is reused.
+  // The flush also makes the checkpoint durable that this session stands on, before anything it does not need is
+  // reused. Its slot is written again for that: after a failed flush the kernel takes a page that never reached the
+  // disk for clean.
+  rewrite_newest_slot();
   if (header.incarnation != fixed.header.incarnation || header.clean != 0) {
     header.incarnation = fixed.header.incarnation;
     header.clean = 0;
@@ -575,7 +617,9 @@ Result<void> Session::mark() {
   return {};
 }
 
-Result<void> Session::change_chunk_size(std::uint64_t size) {
+Result<void> Session::apply_settings(const OpenOptions& options) {
+  const std::uint64_t size = options.chunk_size;
+  if (size == 0 || read_only_ || size == coordination_.fixed().chunk_size.load(std::memory_order_relaxed)) return {};
   UTAN_TRY(mark());
   const std::lock_guard lock(mutex_);
   UTAN_ASSIGN(FileHeader header, read_header());

@@ -84,7 +84,8 @@ struct Registry {
 
   void remove(const Attachment* attachment) {
     for (Place* place = first.load(std::memory_order_acquire); place != nullptr; place = place->next) {
-      if (place->attachment.load(std::memory_order_acquire) == attachment) place->attachment.store(nullptr, std::memory_order_release);
+      if (place->attachment.load(std::memory_order_acquire) == attachment)
+        place->attachment.store(nullptr, std::memory_order_release);
     }
   }
 
@@ -93,7 +94,8 @@ struct Registry {
   std::vector<os::System*> hooked;  // systems whose fork handler is registered
 };
 
-Attachment::Attachment(os::System& system, std::string path, const OpenOptions& options, std::shared_ptr<Session> session)
+Attachment::Attachment(os::System& system, std::string path, const OpenOptions& options,
+                       std::shared_ptr<Session> session)
     : system_(&system),
       path_(std::move(path)),
       options_(options),
@@ -106,8 +108,9 @@ Attachment::Attachment(os::System& system, std::string path, const OpenOptions& 
 
 Result<Attachment*> Attachment::open(os::System& system, const std::string& path, const OpenOptions& options) {
   UTAN_ASSIGN(std::string resolved, system.resolve(path));
+  UTAN_TRY(check_options(resolved, options));
   Registry& registry = Registry::instance();
-  const std::lock_guard lock(registry.mutex);
+  std::unique_lock lock(registry.mutex);
   if (std::find(registry.hooked.begin(), registry.hooked.end(), &system) == registry.hooked.end()) {
     UTAN_TRY(system.at_fork_in_child(&Registry::in_child));
     registry.hooked.push_back(&system);
@@ -119,11 +122,23 @@ Result<Attachment*> Attachment::open(os::System& system, const std::string& path
       return Error(Code::in_use, resolved + ": this process has it open: it cannot be replaced by a new store");
     }
     if (open != nullptr) {
+      // In a child, what its parent had open is attached anew here.
+      UTAN_ASSIGN(Session* const session, open->session());
+      UTAN_TRY(session->apply_settings(options));
       ++open->handles_;
       return open;
     }
   }
+  // Opening may wait for others; nobody who uses another store of this process waits with it.
+  lock.unlock();
   UTAN_ASSIGN(std::shared_ptr<Session> session, Session::open(system, resolved, options));
+  lock.lock();
+  Attachment* const faster = registry.find(system, session->identity(), options.mode == OpenMode::read_only);
+  if (faster != nullptr) {
+    ++faster->handles_;
+    UTAN_TRY(session->leave());
+    return faster;
+  }
   auto* attachment = new Attachment(system, std::move(resolved), options, std::move(session));
   registry.add(attachment);
   return attachment;

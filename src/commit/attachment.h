@@ -1,9 +1,8 @@
 // An attachment: a store that this process has open, however many handles it has, across fork.
 //
 // The same file opened twice is one attachment; it ends with its last handle. In a child made by fork the attachment
-// goes on to exist, with a session of its own that is opened when it is first used; what was pinned by the parent (snapshots,
-// iterators) is not the child's.
-// Thread safety: all methods may be called by any thread at once.
+// goes on to exist, with a session of its own that is opened when it is first used; what was pinned by the parent
+// (snapshots, iterators) is not the child's. Thread safety: all methods may be called by any thread at once.
 #pragma once
 
 #include <atomic>

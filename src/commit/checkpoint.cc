@@ -33,8 +33,9 @@ Error Session::fail_flush(Error error) {
   auto& fixed = coordination_.fixed();
   fixed.health_errno.store(static_cast<std::uint64_t>(error.system_error()), std::memory_order_relaxed);
   fixed.health.store(static_cast<std::uint64_t>(format::Health::flush_failed), std::memory_order_release);
-  return std::move(error).in(path_ + ": a flush failed, the store is read only from now on; close it everywhere and open it "
-                                     "again to go on from the last checkpoint");
+  return std::move(error).in(path_ +
+                             ": a flush failed, the store is read only from now on; close it everywhere and open it "
+                             "again to go on from the last checkpoint");
 }
 
 // A slot that nobody alive is writing and that does not hold the newest checkpoint: the oldest of them.

@@ -15,7 +15,7 @@ using format::HeadWord;
 using format::Line;
 using format::Marked;
 
-// --- Lines ------------------------------------------------------------------------------------------------------------------
+// --- Lines -----------------------------------------------------------------------------------------------------------
 
 // A line that nobody has, or a new one at the end of the coordination file.
 Result<std::uint64_t> Session::claim_line() {
@@ -36,8 +36,8 @@ Result<std::uint64_t> Session::claim_line() {
       return i;
     }
     if (count == format::line_count_max) {
-      return Error(Code::no_space, path_ + ": " + std::to_string(format::line_count_max) +
-                                       " threads use this store: no more can");
+      return Error(Code::no_space,
+                   path_ + ": " + std::to_string(format::line_count_max) + " threads use this store: no more can");
     }
     std::uint64_t seen = count;
     const std::uint64_t more = std::min(count + std::max(format::lines_per_growth, count / 2), format::line_count_max);
@@ -80,7 +80,7 @@ Result<PinPlace> Session::claim_pin() {
   return PinPlace{threads_.back().get(), static_cast<unsigned>(threads_.back()->claim_extra())};
 }
 
-// --- Leaving ---------------------------------------------------------------------------------------------------------------
+// --- Leaving ---------------------------------------------------------------------------------------------------------
 
 Session::~Session() {
   if (!left_ && sentinel_ != nullptr && owner_.word != 0 && !forked()) static_cast<void>(leave());
@@ -107,8 +107,10 @@ Result<void> Session::leave() {
   bool last = false;
   if (changed) {
     adopt_dead();
-    last = alone();
-    if (last) out = checkpoint();
+    // Where that cannot be told, a checkpoint is made, and no clean close.
+    const Result<bool> others = data_file_->others_hold_bytes(0, format::process_entry_count);
+    last = others.ok() && !others.value();
+    if (last || !others.ok()) out = checkpoint();
     step(Step::close_checkpointed);
   }
   const std::uint64_t checkpointed = fixed.durable_number.load(std::memory_order_seq_cst);
@@ -191,7 +193,7 @@ std::uint64_t Session::fixed_line_high() const {
   return coordination_.fixed().line_high.load(std::memory_order_seq_cst);
 }
 
-// --- Statistics ------------------------------------------------------------------------------------------------------------
+// --- Statistics ------------------------------------------------------------------------------------------------------
 
 SessionStatistics Session::statistics() const {
   SessionStatistics out;

@@ -18,8 +18,8 @@ using format::WaitingEntry;
 
 namespace {
 
-// A queue may hold this many commits that a pin blocks before their blocks move to chunks. Pins of single reads are gone
-// by then.
+// A queue may hold this many commits that a pin blocks before their blocks move to chunks. Pins of single reads are
+// gone by then.
 constexpr std::uint64_t patience = 256;
 // Each common list is looked through once in so many scans, whatever its hint says.
 constexpr std::uint64_t thorough_interval = 1024;
@@ -34,7 +34,7 @@ bool plausible(const heap::Heap& heap, Offset block) {
 
 }  // namespace
 
-// --- Horizon ------------------------------------------------------------------------------------------------------------
+// --- Horizon ---------------------------------------------------------------------------------------------------------
 
 void Horizon::scan(const heap::Heap& heap) {
   const format::Coordination coordination = heap.coordination();
@@ -44,7 +44,8 @@ void Horizon::scan(const heap::Heap& heap) {
     const HeadWord head{coordination.fixed().head.load(std::memory_order_seq_cst)};
     const std::uint64_t number = format::load_commit_number(heap.at<CommitBlock>(head.block()));
     // While it is head its block is not reused.
-    if (head.matches(number) && coordination.fixed().head.load(std::memory_order_seq_cst) == head.word) head_number_ = number;
+    if (head.matches(number) && coordination.fixed().head.load(std::memory_order_seq_cst) == head.word)
+      head_number_ = number;
   }
   open_ = false;
   abandoned_found_ = false;
@@ -64,7 +65,8 @@ void Horizon::scan(const heap::Heap& heap) {
     for (const auto& pin : line.pins) add(pin.number.load(std::memory_order_seq_cst));
     const std::uint64_t extra = line.extra_pins_high.load(std::memory_order_seq_cst);
     for (std::uint64_t j = 0; j < extra && j < format::extra_pin_count; ++j) {
-      add(line.extra_pins[j / format::pins_per_line].pins[j % format::pins_per_line].number.load(std::memory_order_seq_cst));
+      add(line.extra_pins[j / format::pins_per_line].pins[j % format::pins_per_line].number.load(
+          std::memory_order_seq_cst));
     }
     if (!abandoned_found_ && line.owner.load(std::memory_order_relaxed) == 0 &&
         (line.queue.load(std::memory_order_relaxed) != 0 || line.taken.load(std::memory_order_relaxed) != 0)) {
@@ -90,7 +92,7 @@ std::uint64_t Horizon::blocking(std::uint64_t born, std::uint64_t replaced_by) c
   return newest >= born ? newest : 0;
 }
 
-// --- Reclaimer -----------------------------------------------------------------------------------------------------------
+// --- Reclaimer -------------------------------------------------------------------------------------------------------
 
 Reclaimer::Reclaimer(const heap::Heap& heap, Line& line, heap::Allocator& allocator)
     : heap_(&heap), line_(&line), allocator_(&allocator) {
@@ -104,7 +106,8 @@ Reclaimer::Reclaimer(const heap::Heap& heap, Line& line, heap::Allocator& alloca
 }
 
 bool Reclaimer::empty() const {
-  if (line_->queue.load(std::memory_order_relaxed) != 0 || line_->taken.load(std::memory_order_relaxed) != 0) return false;
+  if (line_->queue.load(std::memory_order_relaxed) != 0 || line_->taken.load(std::memory_order_relaxed) != 0)
+    return false;
   return std::all_of(std::begin(line_->open_chunks), std::end(line_->open_chunks),
                      [](const auto& chunk) { return chunk.load(std::memory_order_relaxed) == 0; });
 }
@@ -144,7 +147,8 @@ bool Reclaimer::drain_front(const Horizon& horizon, bool patient) {
   const std::uint64_t number = commit->header.birth;
   const std::uint64_t count = std::min<std::uint64_t>(commit->replaced_count, format::replaced_max);
   // What is freed lies anywhere: its bitmaps and descriptors are fetched together.
-  for (std::uint64_t i = front.count(); i < count; ++i) heap_->prefetch_free(ReplacedEntry{commit->replaced[i]}.offset());
+  for (std::uint64_t i = front.count(); i < count; ++i)
+    heap_->prefetch_free(ReplacedEntry{commit->replaced[i]}.offset());
   for (std::uint64_t i = front.count(); i < count; ++i) {
     const ReplacedEntry entry{commit->replaced[i]};
     if (!plausible(*heap_, entry.offset())) {
@@ -244,8 +248,7 @@ void Reclaimer::wait(ReplacedEntry entry, std::uint64_t replaced_by, std::uint64
       const Offset full{place->load(std::memory_order_relaxed)};
       file_chunk(full);
     }
-    const Result<Offset> made =
-        allocator_->allocate(ByteCount{format::waiting_chunk_size}, CommitNumber{replaced_by});
+    const Result<Offset> made = allocator_->allocate(ByteCount{format::waiting_chunk_size}, CommitNumber{replaced_by});
     if (!made.ok()) {
       // No room to remember it: it leaks, until the collector finds it.
       heap_->coordination().fixed().leaked_count_max.fetch_add(1, std::memory_order_relaxed);

@@ -1,10 +1,10 @@
 // Reuse: freeing what commits replaced, as soon as nobody can see it (rules R1 to R3).
 //
-// `Horizon` is one scan of all pins and checkpoints. `Reclaimer` works on one line: its queue of own commits, the chunks
-// of blocks that wait for a pin, the chunks that it took from a common list. Everything it does can be continued, after
-// a kill at any instruction, by another Reclaimer on the same line: a count always advances before the free that it
-// stands for, so that a kill leaks a block and never frees one twice.
-// Thread safety: used by the line's owner alone.
+// `Horizon` is one scan of all pins and checkpoints. `Reclaimer` works on one line: its queue of own commits, the
+// chunks of blocks that wait for a pin, the chunks that it took from a common list. Everything it does can be
+// continued, after a kill at any instruction, by another Reclaimer on the same line: a count always advances before the
+// free that it stands for, so that a kill leaks a block and never frees one twice. Thread safety: used by the line's
+// owner alone.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +37,7 @@ class Horizon {
 
  private:
   std::vector<std::uint64_t> numbers_;  // sorted
-  std::uint64_t head_number_ = 0;  // newest commit when the scan began
+  std::uint64_t head_number_ = 0;       // newest commit when the scan began
   bool open_ = false;
   bool abandoned_found_ = false;
   std::uint64_t abandoned_line_ = 0;

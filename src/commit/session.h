@@ -33,6 +33,9 @@ struct OpenOptions {
   Nanoseconds timeout = milliseconds(10'000);
 };
 
+// Code::invalid if an option is outside its range.
+Result<void> check_options(const std::string& path, const OpenOptions& options);
+
 struct SessionStatistics {
   heap::Statistics heap;
   ByteCount file_size;
@@ -68,7 +71,8 @@ class Session {
   void forget_in_child();
 
   bool forked() const {
-    return sentinel_->word().load(std::memory_order_relaxed) == 0;  // relaxed: written by the kernel, before this process ran
+    return sentinel_->word().load(std::memory_order_relaxed) ==
+           0;  // relaxed: written by the kernel, before this process ran
   }
   // Tells sessions of one process apart, for ever.
   std::uint64_t unique_id() const { return unique_id_; }
@@ -89,16 +93,20 @@ class Session {
   // A place for a pin that outlives an operation.
   Result<PinPlace> claim_pin();
 
-  // Before the first block is handed out or freed: the header names this incarnation and is no longer clean. One durable
-  // write; idempotent. Also refuses where the store cannot be written.
+  // Before the first block is handed out or freed: the header names this incarnation and is no longer clean. One
+  // durable write; idempotent. Also refuses where the store cannot be written.
   Result<void> prepare_writing() {
     // relaxed: once set it stays; whoever sees it late does the write again.
-    if (coordination_.fixed().marked.load(std::memory_order_relaxed) == static_cast<std::uint64_t>(format::Marked::yes) &&
+    if (coordination_.fixed().marked.load(std::memory_order_relaxed) ==
+            static_cast<std::uint64_t>(format::Marked::yes) &&
         coordination_.fixed().health.load(std::memory_order_relaxed) == 0 && !read_only_) [[likely]] {
       return {};
     }
     return mark();
   }
+
+  // Changes the settings of the store that `options` give.
+  Result<void> apply_settings(const OpenOptions& options);
 
   // Takes over what dead processes left. Cheap if there are none.
   void adopt_dead();
@@ -116,7 +124,7 @@ class Session {
 
   void map_heap();
   Result<void> mark();
-  Result<void> change_chunk_size(std::uint64_t size);
+  void rewrite_newest_slot();
   Result<void> write_header(const format::FileHeader& header);
   Result<format::FileHeader> read_header() const;
   Result<std::uint64_t> claim_line();

@@ -27,7 +27,7 @@ Thread::Thread(Session& session, std::uint64_t line_index)
       build_(allocator_),
       reclaimer_(session.heap(), *line_, allocator_) {}
 
-// --- Pins -----------------------------------------------------------------------------------------------------------------
+// --- Pins ------------------------------------------------------------------------------------------------------------
 
 bool Thread::pin_open_first(format::PinSlot& slot, Pinned& out) {
   auto& fixed = session_->coordination().fixed();
@@ -67,7 +67,8 @@ int Thread::claim_extra() {
     const int index = std::countr_one(used);
     if (static_cast<std::uint64_t>(index) >= format::extra_pin_count) return -1;
     // acquire: pairs with the release in unpin_extra; the place's last pin is over.
-    if (extra_used_.compare_exchange_weak(used, used | (1u << index), std::memory_order_acq_rel, std::memory_order_relaxed)) {
+    if (extra_used_.compare_exchange_weak(used, used | (1u << index), std::memory_order_acq_rel,
+                                          std::memory_order_relaxed)) {
       // Before the pin is set: scans look at extra pins below this mark only.
       std::uint64_t high = line_->extra_pins_high.load(std::memory_order_relaxed);
       const auto needed = static_cast<std::uint64_t>(index) + 1;
@@ -84,10 +85,11 @@ void Thread::unpin_extra(unsigned index) {
 }
 
 Error Thread::damaged_head() {
-  return Error(Code::corruption, session_->path() + ": the newest commit cannot be read: the coordination file or the store is damaged");
+  return Error(Code::corruption,
+               session_->path() + ": the newest commit cannot be read: the coordination file or the store is damaged");
 }
 
-// --- Commits ------------------------------------------------------------------------------------------------------------
+// --- Commits ---------------------------------------------------------------------------------------------------------
 
 // Writes the blocks that this commit replaces into its block; what does not fit goes to lists.
 Result<void> Thread::list_replaced(CommitBlock* block) {
@@ -184,8 +186,7 @@ void Thread::reclaim() {
   horizon_.scan(*heap_);
   reclaimer_.drain(horizon_);
   reclaimer_.retry_waiting(horizon_);
-  drain_interval_ =
-      std::max(drain_interval_min, coordination.fixed().line_high.load(std::memory_order_relaxed) / 8);
+  drain_interval_ = std::max(drain_interval_min, coordination.fixed().line_high.load(std::memory_order_relaxed) / 8);
   if (!horizon_.found_abandoned()) return;
   // Somebody died, or left while a pin held back what he had replaced: his line's queue is worked off here.
   Line& line = coordination.line(horizon_.abandoned_line());
@@ -206,7 +207,8 @@ void Thread::give_up() {
     allocator_.release_all();
   }
   for (auto& pin : line_->pins) pin.number.store(format::pin_free, std::memory_order_release);
-  for (unsigned i = 0; i < format::extra_pin_count; ++i) extra(i).number.store(format::pin_free, std::memory_order_release);
+  for (unsigned i = 0; i < format::extra_pin_count; ++i)
+    extra(i).number.store(format::pin_free, std::memory_order_release);
   // The generation ends what descriptors say of this line; then somebody else may take it.
   line_->generation.fetch_add(1, std::memory_order_acq_rel);
   line_->owner.store(0, std::memory_order_release);

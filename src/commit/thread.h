@@ -42,8 +42,9 @@ class Thread {
  public:
   Thread(Session& session, std::uint64_t line_index);
 
-  // --- Pins -----------------------------------------------------------------------------------------------------------
-  // Which pin a caller holds: 0 and 1 are the line's two own, then its extra ones.
+  // --- Pins
+  // ----------------------------------------------------------------------------------------------------------- Which
+  // pin a caller holds: 0 and 1 are the line's two own, then its extra ones.
   static constexpr unsigned own_pin_count = 2;
 
   // Pins the newest commit in a free pin of this thread. Lock-free; never waits, no system call.
@@ -69,15 +70,17 @@ class Thread {
     unpin_extra(pin - own_pin_count);
   }
 
-  // Extra pins, for snapshots and iterators; `unpin_extra` may be called by any thread. claim_extra: -1 if all are used.
+  // Extra pins, for snapshots and iterators; `unpin_extra` may be called by any thread. claim_extra: -1 if all are
+  // used.
   int claim_extra();
   bool pin_extra(unsigned index, Pinned& out) { return pin_slot(extra(index), out); }
   // Pins in `index` the commit that another pin already holds, which it must go on holding until this returns.
   void unpin_extra(unsigned index);
 
-  // --- Commits --------------------------------------------------------------------------------------------------------
-  // Runs `operation(build, pinned, draft)` -> Result<bool> on the newest commit and publishes what it built. False from
-  // it: there is nothing to change. It is run again, on a newer commit, whenever another commit came first; what it made
+  // --- Commits
+  // -------------------------------------------------------------------------------------------------------- Runs
+  // `operation(build, pinned, draft)` -> Result<bool> on the newest commit and publishes what it built. False from it:
+  // there is nothing to change. It is run again, on a newer commit, whenever another commit came first; what it made
   // before calling build.keep_made() is then still there. Answers what the operation answered.
   template <class Operation>
   Result<bool> commit(Operation&& operation) {
@@ -133,7 +136,8 @@ class Thread {
       // acquire: pairs with the compare-and-swap that published it; the commit block is whole.
       const format::HeadWord head{fixed.head.load(std::memory_order_acquire)};
       step(Step::pin_head_read);
-      if (try_pin(slot, head, out)) [[likely]] return true;
+      if (try_pin(slot, head, out)) [[likely]]
+        return true;
     }
     return pin_open_first(slot, out);
   }
@@ -142,14 +146,16 @@ class Thread {
     auto& fixed = session_->coordination().fixed();
     const auto* block = heap_->at<format::CommitBlock>(head.block());
     const std::uint64_t number = format::load_commit_number(block);
-    if (!head.matches(number) || number == 0) [[unlikely]] return false;
+    if (!head.matches(number) || number == 0) [[unlikely]]
+      return false;
     slot.offset.store(head.block().value, std::memory_order_relaxed);  // for the collector; checked against the number
     step(Step::pin_offset_stored);
     // seq_cst exchange, then seq_cst load of head: either a scan that comes after a newer commit sees this pin, or this
     // load sees the newer commit.
     slot.number.exchange(number, std::memory_order_seq_cst);
     step(Step::pin_number_stored);
-    if (fixed.head.load(std::memory_order_seq_cst) != head.word || format::load_commit_number(block) != number) [[unlikely]] {
+    if (fixed.head.load(std::memory_order_seq_cst) != head.word || format::load_commit_number(block) != number)
+        [[unlikely]] {
       slot.number.store(format::pin_free, std::memory_order_release);
       return false;
     }

@@ -1,8 +1,8 @@
 // Blocks: what the heap hands out, and the 16-byte header each begins with.
 //
-// A block is immutable once committed (the exceptions are named where they are: a commit block's owner_next and replaced
-// list, a list's drained count). Checksums are of two kinds: nodes use a multilinear sum that a copy-on-write change of
-// one word updates in O(1); records use XXH3 over their payload. Both cover birth and kind.
+// A block is immutable once committed (the exceptions are named where they are: a commit block's owner_next and
+// replaced list, a list's drained count). Checksums are of two kinds: nodes use a multilinear sum that a copy-on-write
+// change of one word updates in O(1); records use XXH3 over their payload. Both cover birth and kind.
 #pragma once
 
 #include <atomic>
@@ -20,23 +20,23 @@ namespace utan::format {
 enum class Kind : std::uint8_t {
   none = 0,
   commit = 1,
-  record = 2,            // a key and its value in a table
-  bucket = 3,            // a table's slots
-  directory = 4,         // a table's inner node
-  table_root = 5,        // a table
-  object_leaf = 6,       // the object table
-  object_branch = 7,     //
-  list = 8,              // blocks to be freed, or the extents of a large value
-  waiting = 9,           // blocks that wait for a pin to go
-  extent = 10,           // a part of a large value
-  dict = 16,             // reserved for the containers to come
+  record = 2,         // a key and its value in a table
+  bucket = 3,         // a table's slots
+  directory = 4,      // a table's inner node
+  table_root = 5,     // a table
+  object_leaf = 6,    // the object table
+  object_branch = 7,  //
+  list = 8,           // blocks to be freed, or the extents of a large value
+  waiting = 9,        // blocks that wait for a pin to go
+  extent = 10,        // a part of a large value
+  dict = 16,          // reserved for the containers to come
   ordered_root = 17,
   ordered_branch = 18,
   ordered_leaf = 19,
   list_root = 20,
   list_branch = 21,
   list_leaf = 22,
-  freed = 0xdd,          // debug builds: this block is free
+  freed = 0xdd,  // debug builds: this block is free
 };
 
 // The first 16 bytes of every block.
@@ -44,8 +44,8 @@ struct BlockHeader {
   std::uint64_t birth;     // the number of the commit that first published it
   std::uint32_t checksum;  // of birth, kind, class, aux and everything after the header
   Kind kind;
-  SizeClass size_class;    // class_run for a run of segments
-  std::uint16_t aux;       // by kind
+  SizeClass size_class;  // class_run for a run of segments
+  std::uint16_t aux;     // by kind
 };
 static_assert(sizeof(BlockHeader) == 16 && offsetof(BlockHeader, checksum) == 8 && offsetof(BlockHeader, kind) == 12);
 static_assert(std::is_trivially_copyable_v<BlockHeader>);
@@ -58,8 +58,8 @@ inline constexpr std::uint8_t freed_pattern = 0xdd;
 // --- Checksums ------------------------------------------------------------------------------------------------------
 
 // The share of word `index` (counted from the block's start in 8-byte words) in a node's checksum: the high half of the
-// word times an odd constant of its place (multilinear hashing: Carter and Wegman 1979). Sums of shares are modulo 2^32, so that
-// replacing a word is: sum += share(index, now) - share(index, before).
+// word times an odd constant of its place (multilinear hashing: Carter and Wegman 1979). Sums of shares are modulo
+// 2^32, so that replacing a word is: sum += share(index, now) - share(index, before).
 constexpr std::uint32_t checksum_share(std::uint64_t index, std::uint64_t word) {
   const std::uint64_t multiplier = 0x9e3779b97f4a7c15u + 2 * index * 0xd1342543de82ef95u;
   return static_cast<std::uint32_t>(((word ^ 0xa0761d6478bd642fu) * multiplier) >> 32);
@@ -67,9 +67,9 @@ constexpr std::uint32_t checksum_share(std::uint64_t index, std::uint64_t word) 
 
 // The share of a header: birth at index 0, kind, class and aux at index 1.
 constexpr std::uint32_t checksum_header(std::uint64_t birth, Kind kind, SizeClass size_class, std::uint16_t aux) {
-  return checksum_share(0, birth) +
-         checksum_share(1, std::uint64_t{static_cast<std::uint8_t>(kind)} | (std::uint64_t{size_class} << 8) |
-                               (std::uint64_t{aux} << 16));
+  return checksum_share(0, birth) + checksum_share(1, std::uint64_t{static_cast<std::uint8_t>(kind)} |
+                                                          (std::uint64_t{size_class} << 8) |
+                                                          (std::uint64_t{aux} << 16));
 }
 inline std::uint32_t checksum_header(const BlockHeader& header) {
   return checksum_header(header.birth, header.kind, header.size_class, header.aux);

@@ -18,7 +18,9 @@ std::uint64_t hash_key(const void* key, std::uint64_t size, std::uint64_t seed) 
 
 std::uint64_t header_checksum(const FileHeader& header) { return XXH3_64bits(&header, offsetof(FileHeader, checksum)); }
 
-std::uint64_t slot_checksum(const CheckpointSlot& slot) { return XXH3_64bits(&slot, offsetof(CheckpointSlot, checksum)); }
+std::uint64_t slot_checksum(const CheckpointSlot& slot) {
+  return XXH3_64bits(&slot, offsetof(CheckpointSlot, checksum));
+}
 
 std::uint64_t coordination_checksum(const CoordinationHeader& header) {
   return XXH3_64bits(&header, offsetof(CoordinationHeader, checksum));

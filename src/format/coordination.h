@@ -6,8 +6,8 @@
 //     144 KiB    hints: per size class 4,096 bits, "this region has room"; never trusted
 //     176 KiB    lines, one per thread, as many as are needed
 //
-// Never part of a flush: after a machine crash its content means nothing, which is why it carries boot id and incarnation.
-// All shared words are std::atomic; who writes which and in what order is docs/CONCURRENCY.md's subject.
+// Never part of a flush: after a machine crash its content means nothing, which is why it carries boot id and
+// incarnation. All shared words are std::atomic; who writes which and in what order is docs/CONCURRENCY.md's subject.
 #pragma once
 
 #include <atomic>
@@ -28,7 +28,8 @@ inline constexpr char coordination_magic[8] = {'\x89', 'U', 't', 'L', '\r', '\n'
 inline constexpr std::uint32_t coordination_version = 1;
 
 inline constexpr std::uint64_t process_entry_count = 4096;
-inline constexpr std::uint64_t line_count_max = 16384;  // owner words have 16 bits for a line; 10,000 threads and their pins
+inline constexpr std::uint64_t line_count_max =
+    16384;  // owner words have 16 bits for a line; 10,000 threads and their pins
 inline constexpr std::uint64_t lines_per_growth = 32;
 inline constexpr std::uint64_t waiting_list_count = 64;
 inline constexpr std::uint64_t hinted_regions = 4096;  // regions beyond it share bits with those before
@@ -43,12 +44,12 @@ struct CoordinationHeader {
   std::uint64_t data_device;
   std::uint64_t data_inode;
   std::uint64_t own_inode;
-  std::uint64_t incarnation;           // its low 32 bits are in every owner word
-  std::uint64_t incarnation_before;    // what the data file's header said when this was made
-  std::uint64_t number_floor;          // the next commit has at least this number (2^40 jumps after a crash)
-  std::uint64_t opening_number;        // of the commit that was head when this was made; its successor frees its block
-  std::uint64_t trusted_from;          // segments below it have unreliable bitmaps (FileHeader)
-  std::uint64_t checksum;              // XXH3 of everything before it
+  std::uint64_t incarnation;         // its low 32 bits are in every owner word
+  std::uint64_t incarnation_before;  // what the data file's header said when this was made
+  std::uint64_t number_floor;        // the next commit has at least this number (2^40 jumps after a crash)
+  std::uint64_t opening_number;      // of the commit that was head when this was made; its successor frees its block
+  std::uint64_t trusted_from;        // segments below it have unreliable bitmaps (FileHeader)
+  std::uint64_t checksum;            // XXH3 of everything before it
 };
 static_assert(sizeof(CoordinationHeader) == 120);
 
@@ -100,16 +101,17 @@ struct alignas(cache_line) Line {
   AtomicWord reserved0[2];
 
   // Identity.
-  alignas(cache_line) AtomicWord owner;  // OwnerOfLine; 0: nobody. Its queue may still hold garbage: whoever takes it drains it
-  AtomicWord generation;                 // grows whenever the line is taken or given up: old owner words end
-  AtomicWord leaked_count;               // reserved
+  alignas(cache_line)
+      AtomicWord owner;     // OwnerOfLine; 0: nobody. Its queue may still hold garbage: whoever takes it drains it
+  AtomicWord generation;    // grows whenever the line is taken or given up: old owner words end
+  AtomicWord leaked_count;  // reserved
   AtomicWord reserved1[5];
 
   // Commit and reuse.
-  alignas(cache_line) AtomicWord pending;  // offset of the commit block about to be published; 0: none
-  AtomicWord queue;                        // ChainWord: own commit blocks whose replaced blocks are not all freed
-  AtomicWord taken;                        // ChainWord: waiting chunks taken from a list, being worked on
-  AtomicWord uncertain;                    // offset of a chunk that is being put on or taken from a list; 0: none
+  alignas(cache_line) AtomicWord pending;    // offset of the commit block about to be published; 0: none
+  AtomicWord queue;                          // ChainWord: own commit blocks whose replaced blocks are not all freed
+  AtomicWord taken;                          // ChainWord: waiting chunks taken from a list, being worked on
+  AtomicWord uncertain;                      // offset of a chunk that is being put on or taken from a list; 0: none
   AtomicWord open_chunks[open_chunk_count];  // offsets of chunks being filled
 
   AtomicWord build_count;  // blocks of the build under way; beyond build_recorded_max they are not recorded
@@ -156,22 +158,22 @@ enum class Health : std::uint64_t {
 // The fixed part. Members that are written often have a cache line of their own.
 struct CoordinationFixed {
   CoordinationHeader header;
-  alignas(cache_line) AtomicWord head;              // HeadWord
+  alignas(cache_line) AtomicWord head;  // HeadWord
   alignas(cache_line) AtomicWord object_index_next;
   // Read by every operation, written rarely.
-  alignas(cache_line) AtomicWord file_size;         // of the data file; everything below it is allocated
-  AtomicWord marked;                                // Marked
-  AtomicWord health;                                // Health
+  alignas(cache_line) AtomicWord file_size;  // of the data file; everything below it is allocated
+  AtomicWord marked;                         // Marked
+  AtomicWord health;                         // Health
   AtomicWord health_errno;
-  AtomicWord line_count;                            // lines that exist in the file
-  AtomicWord line_high;                             // lines at or beyond it have never been used
+  AtomicWord line_count;  // lines that exist in the file
+  AtomicWord line_high;   // lines at or beyond it have never been used
   AtomicWord chunk_size;
   AtomicWord reserved0;
   alignas(cache_line) AtomicWord leaked_count_max;  // blocks that the dead may have left behind, at most
   AtomicWord adopted_count;                         // processes that were adopted
   AtomicWord durable_number;                        // newest commit known to be in a flushed checkpoint slot
   AtomicWord reserved3;
-  AtomicWord ticket;                                // reserved: the queue of transactions that lost
+  AtomicWord ticket;  // reserved: the queue of transactions that lost
   AtomicWord reserved1[3];
 };
 static_assert(sizeof(CoordinationFixed) <= 4096);

@@ -19,13 +19,15 @@ Result<FileHeader> choose_header(const FileHeader& first, const FileHeader& seco
   if (best == nullptr) return Error(Code::corruption, "both copies of the header fail their checksum");
   if (best->version > format_version || best->version == 0) {
     return Error(Code::version, "the store has format version " + std::to_string(best->version) +
-                                    "; this library reads up to " + std::to_string(format_version) + ": use a newer Utan");
+                                    "; this library reads up to " + std::to_string(format_version) +
+                                    ": use a newer Utan");
   }
   if (file_size.value < file_size_min) {
     return Error(Code::corruption, "the file is truncated: " + std::to_string(file_size.value) +
                                        " bytes, a store has at least " + std::to_string(file_size_min));
   }
-  if (best->chunk_size < chunk_size_min || best->chunk_size > chunk_size_max || best->clean > 1 || best->durability > 2) {
+  if (best->chunk_size < chunk_size_min || best->chunk_size > chunk_size_max || best->clean > 1 ||
+      best->durability > 2) {
     return Error(Code::corruption, "the header holds impossible settings");
   }
   return *best;

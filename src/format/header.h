@@ -31,22 +31,23 @@ struct StoreId {
 
 struct FileHeader {
   char magic[8];
-  std::uint32_t version;           // of the format; a reader refuses a newer one
-  std::uint32_t clean;             // 1: closed cleanly, bitmaps are exact; 0: in use or crashed
-  StoreId store_id;                // random, at creation
-  std::uint64_t incarnation;       // of the coordination that writes, or last wrote, this store
-  std::uint64_t hash_seed;         // of the keyed hash, random, at creation
-  std::uint64_t trusted_from;      // segments below this index have bitmaps that a machine crash made unreliable:
-                                   // nothing is handed out there until they are marked anew
-  std::uint64_t chunk_size;        // most bytes the file grows by at once
-  std::uint32_t durability;        // Durability
-  std::uint32_t interval_ms;       // for Durability::interval
-  std::uint64_t created_ns;        // wall clock
-  std::uint64_t sequence;          // of this copy; the higher one counts
-  std::uint64_t leaked_count_max;  // blocks that killed processes may have left behind, at most, at the last clean close
-  std::uint64_t number_floor;      // commits of the incarnation have at least this number; recovery goes on above it
+  std::uint32_t version;       // of the format; a reader refuses a newer one
+  std::uint32_t clean;         // 1: closed cleanly, bitmaps are exact; 0: in use or crashed
+  StoreId store_id;            // random, at creation
+  std::uint64_t incarnation;   // of the coordination that writes, or last wrote, this store
+  std::uint64_t hash_seed;     // of the keyed hash, random, at creation
+  std::uint64_t trusted_from;  // segments below this index have bitmaps that a machine crash made unreliable:
+                               // nothing is handed out there until they are marked anew
+  std::uint64_t chunk_size;    // most bytes the file grows by at once
+  std::uint32_t durability;    // Durability
+  std::uint32_t interval_ms;   // for Durability::interval
+  std::uint64_t created_ns;    // wall clock
+  std::uint64_t sequence;      // of this copy; the higher one counts
+  std::uint64_t
+      leaked_count_max;        // blocks that killed processes may have left behind, at most, at the last clean close
+  std::uint64_t number_floor;  // commits of the incarnation have at least this number; recovery goes on above it
   std::uint64_t reserved[5];
-  std::uint64_t checksum;          // XXH3 of everything before it
+  std::uint64_t checksum;  // XXH3 of everything before it
 };
 static_assert(sizeof(FileHeader) == 152 && offsetof(FileHeader, checksum) == 144);
 static_assert(sizeof(FileHeader) <= 512, "one sector");
@@ -62,7 +63,7 @@ struct CheckpointSlot {
   std::uint64_t incarnation;  // that made it
   std::uint64_t time_ns;      // wall clock
   std::uint64_t reserved[4];
-  std::uint64_t checksum;     // XXH3 of everything before it
+  std::uint64_t checksum;  // XXH3 of everything before it
 };
 static_assert(sizeof(CheckpointSlot) == 104 && std::is_trivially_copyable_v<CheckpointSlot>);
 
@@ -72,7 +73,9 @@ std::uint64_t slot_checksum(const CheckpointSlot& slot);
 // Which of the two copies counts, or why the file cannot be read: Code::format, version, corruption.
 Result<FileHeader> choose_header(const FileHeader& first, const FileHeader& second, ByteCount file_size);
 
-constexpr Offset header_copy_offset(std::uint64_t sequence) { return Offset{header_offset + (sequence & 1) * page_size}; }
+constexpr Offset header_copy_offset(std::uint64_t sequence) {
+  return Offset{header_offset + (sequence & 1) * page_size};
+}
 
 // A slot is used only if it is whole, of this store, and its commit block can lie in the file.
 bool valid_slot(const CheckpointSlot& slot, const StoreId& store);

@@ -31,18 +31,18 @@ struct ReplacedEntry {
 };
 
 struct CommitBlock {
-  BlockHeader header;                   // birth is the commit number: the first word, always a number
-  std::uint64_t object_table_root;      // offset; 0: no object yet
-  std::uint64_t object_table_depth;     // levels of branches above the leaves
-  std::uint64_t object_index_high;      // indices below it have been used
+  BlockHeader header;                // birth is the commit number: the first word, always a number
+  std::uint64_t object_table_root;   // offset; 0: no object yet
+  std::uint64_t object_table_depth;  // levels of branches above the leaves
+  std::uint64_t object_index_high;   // indices below it have been used
   std::uint64_t container_count;
-  std::uint64_t time_ns;                // wall clock; 0 where nobody asked for it
-  std::uint64_t record;                 // redo record; 0: none
-  std::uint64_t log_offset;             // its place in the log
+  std::uint64_t time_ns;     // wall clock; 0 where nobody asked for it
+  std::uint64_t record;      // redo record; 0: none
+  std::uint64_t log_offset;  // its place in the log
   std::uint64_t reserved[1];
   // Outside the checksum: written by its owner alone, after the commit too.
-  std::uint64_t owner_next;             // the next commit block of the same line; 0: none yet
-  std::uint64_t replaced_count;         // entries below
+  std::uint64_t owner_next;      // the next commit block of the same line; 0: none yet
+  std::uint64_t replaced_count;  // entries below
   std::uint64_t reserved2[2];
   std::uint64_t replaced[replaced_max];
 };
@@ -55,13 +55,14 @@ static_assert(std::is_trivially_copyable_v<CommitBlock>);
 // The number of the commit block at `block`, which may be freed and reused at any moment: the first word of a block of
 // the commit class always is a number.
 inline std::uint64_t load_commit_number(const CommitBlock* block) {
-  return std::atomic_ref<std::uint64_t>(const_cast<std::uint64_t&>(block->header.birth)).load(std::memory_order_acquire);
+  return std::atomic_ref<std::uint64_t>(const_cast<std::uint64_t&>(block->header.birth))
+      .load(std::memory_order_acquire);
 }
 
-// --- Record: key and value --------------------------------------------------------------------------------------------
+// --- Record: key and value -------------------------------------------------------------------------------------------
 
-// header.aux: tag of the key (low byte) and of the value (high byte). Then key_size bytes of key and value_size bytes of
-// value; if the value's tag is large, then 8 bytes instead: the offset of the list of its extents.
+// header.aux: tag of the key (low byte) and of the value (high byte). Then key_size bytes of key and value_size bytes
+// of value; if the value's tag is large, then 8 bytes instead: the offset of the list of its extents.
 struct Record {
   BlockHeader header;
   std::uint32_t key_size;
@@ -84,7 +85,7 @@ struct Extent {
 };
 inline constexpr std::uint64_t extent_payload_max = run_size_max - sizeof(Extent);
 
-// --- Table: linear hashing (Litwin 1980) over a copy-on-write directory -------------------------------------------------
+// --- Table: linear hashing (Litwin 1980) over a copy-on-write directory ----------------------------------------------
 
 inline constexpr std::uint64_t directory_fanout = 62;
 inline constexpr std::uint64_t table_top_fanout = 60;
@@ -143,7 +144,7 @@ struct TableRoot {
 static_assert(sizeof(TableRoot) == 32);
 inline constexpr std::uint64_t table_depth_max = 6;
 
-// --- Object table: radix on the index -----------------------------------------------------------------------------------
+// --- Object table: radix on the index --------------------------------------------------------------------------------
 
 inline constexpr std::uint64_t object_leaf_fanout = 63;
 inline constexpr std::uint64_t object_branch_fanout = 62;
@@ -171,7 +172,7 @@ struct ObjectBranch {
   static constexpr std::uint64_t size_for(std::uint64_t count) { return sizeof(BlockHeader) + count * 8; }
 };
 
-// --- Lists of blocks -------------------------------------------------------------------------------------------------------
+// --- Lists of blocks -------------------------------------------------------------------------------------------------
 
 // A list of blocks that are freed together: what a commit replaced beyond its own space, or a large value's extents.
 // The checksum of a list of extents covers count and entries, not `drained`, which advances before each free; that of a
@@ -208,8 +209,8 @@ inline constexpr std::uint64_t waiting_chunk_size = 1024;
 inline constexpr std::uint64_t waiting_entries_max = (waiting_chunk_size - sizeof(WaitingChunk)) / sizeof(WaitingEntry);
 static_assert(waiting_entries_max == 61);
 
-// A place in a chain of blocks: offset / 16 (44 bits) and how many entries of that block are done (20 bits), in one word,
-// so that a kill never separates them.
+// A place in a chain of blocks: offset / 16 (44 bits) and how many entries of that block are done (20 bits), in one
+// word, so that a kill never separates them.
 struct ChainWord {
   std::uint64_t word = 0;
   static constexpr unsigned count_bits = 20;

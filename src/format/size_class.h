@@ -1,9 +1,9 @@
 // The sizes in which blocks are handed out.
 //
 // 32 to 128 bytes in steps of 8, to 256 in steps of 16, to 512 of 32, to 1,024 of 64: at most 12.5 % slack above 56
-// bytes. Larger ones share a segment as long as two fit: k blocks of 16 KiB / k, rounded down to 8. Beyond 8 KiB a block is a run of
-// whole segments. Commit blocks have a class of their own whose segments never change it, so that the first word of any
-// such block, free or not, always is a commit number.
+// bytes. Larger ones share a segment as long as two fit: k blocks of 16 KiB / k, rounded down to 8. Beyond 8 KiB a
+// block is a run of whole segments. Commit blocks have a class of their own whose segments never change it, so that the
+// first word of any such block, free or not, always is a commit number.
 #pragma once
 
 #include <array>
@@ -86,9 +86,7 @@ inline constexpr auto class_of_eighth = detail::make_class_of_eighth();
 constexpr SizeClass class_for(ByteCount size) {
   return size.value <= small_block_size_max ? class_of_eighth[(size.value + 7) / 8] : class_run;
 }
-constexpr bool is_small_class(unsigned size_class) {
-  return size_class >= class_first && size_class <= class_commit;
-}
+constexpr bool is_small_class(unsigned size_class) { return size_class >= class_first && size_class <= class_commit; }
 // The bits of bitmap word `word` that stand for blocks of this class.
 constexpr std::uint64_t used_bits(const SizeClassInfo& info, unsigned word) {
   return word + 1 < info.word_count ? ~std::uint64_t{0} : word + 1 == info.word_count ? info.tail_mask : 0;

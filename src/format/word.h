@@ -1,7 +1,8 @@
 // Words: the tagged form of any value, and object ids.
 //
-// A tag says what a value is; it is stored beside the value's bytes (records) or in the top byte of a 64-bit word (nodes
-// of small entries). Tags are the same in every language and never renumbered; their order is not the order of values.
+// A tag says what a value is; it is stored beside the value's bytes (records) or in the top byte of a 64-bit word
+// (nodes of small entries). Tags are the same in every language and never renumbered; their order is not the order of
+// values.
 #pragma once
 
 #include <cstdint>
@@ -13,18 +14,18 @@ namespace utan::format {
 enum class Tag : std::uint8_t {
   null = 0,
   boolean = 1,
-  integer = 2,        // signed, 64 bits
-  big_integer = 3,    // two's complement, little-endian, any size
-  real = 4,           // IEEE 754 binary64, bit for bit
-  datetime = 5,       // microseconds since 1970, naive
-  datetime_utc = 6,   // the same, aware
-  uuid = 7,           // 16 bytes
+  integer = 2,       // signed, 64 bits
+  big_integer = 3,   // two's complement, little-endian, any size
+  real = 4,          // IEEE 754 binary64, bit for bit
+  datetime = 5,      // microseconds since 1970, naive
+  datetime_utc = 6,  // the same, aware
+  uuid = 7,          // 16 bytes
   bytes = 8,
-  string = 9,         // UTF-8
+  string = 9,  // UTF-8
   tuple = 10,
-  container = 11,     // an object id
-  extended = 12,      // a value of a registered codec
-  large = 0x80,       // flag: the bytes are not here but in extents named by a list block
+  container = 11,  // an object id
+  extended = 12,   // a value of a registered codec
+  large = 0x80,    // flag: the bytes are not here but in extents named by a list block
 };
 
 constexpr Tag operator|(Tag a, Tag b) {

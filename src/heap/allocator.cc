@@ -88,7 +88,8 @@ Result<void> Allocator::acquire_segment(SizeClass size_class) {
       scan_cursor_ = SegmentIndex{(scan_cursor_.value + 1) % segments};
       if (format::describes_region(scan_cursor_)) continue;
       const ClassWord now{heap_->descriptor(scan_cursor_).class_word.load(std::memory_order_relaxed)};
-      if (now.size_class() != size_class && (now.size_class() > format::class_last || !heap_->is_vacant(scan_cursor_))) {
+      if (now.size_class() != size_class &&
+          (now.size_class() > format::class_last || !heap_->is_vacant(scan_cursor_))) {
         continue;
       }
       if (try_segment(scan_cursor_, size_class)) return {};
@@ -117,7 +118,8 @@ void Allocator::leave_segment(SizeClass size_class) {
 void Allocator::end_build() {
   build_count_ = 0;
   line_->build_count.store(0, std::memory_order_release);
-  if (kept_.empty()) [[likely]] return;
+  if (kept_.empty()) [[likely]]
+    return;
   for (const SegmentIndex segment : kept_) {
     heap_->hint_room(segment);
     heap_->disown(segment);

@@ -1,8 +1,9 @@
 // A thread's way to hand out and free blocks: a handful of plain stores each.
 //
-// An Allocator works on one line of the coordination file. For each size class the line owns at most one segment, and of
-// it one bitmap word whose free blocks it has taken into its mask; they are handed out from there (H2). What is handed
-// out for the build under way is recorded in the line, so that an adopter can free the build of one who was killed.
+// An Allocator works on one line of the coordination file. For each size class the line owns at most one segment, and
+// of it one bitmap word whose free blocks it has taken into its mask; they are handed out from there (H2). What is
+// handed out for the build under way is recorded in the line, so that an adopter can free the build of one who was
+// killed.
 //
 // Thread safety: used by the line's thread alone. Process safety: others free blocks of the same segments at any time.
 // Ownership: refers to Heap and line, which must outlive it.
@@ -31,7 +32,8 @@ class Allocator {
   // A block of `size` bytes, header included, stamped with `birth`; its other bytes are undefined. O(1), amortized.
   Result<Offset> allocate(ByteCount size, CommitNumber birth) {
     const format::SizeClass size_class = format::class_for(size);
-    if (size_class == format::class_run) [[unlikely]] return allocate_run(size, birth);
+    if (size_class == format::class_run) [[unlikely]]
+      return allocate_run(size, birth);
     return allocate_class(size_class, birth);
   }
   Result<Offset> allocate_commit_block(CommitNumber birth) { return allocate_class(format::class_commit, birth); }
@@ -39,8 +41,8 @@ class Allocator {
   // Frees a block that this thread alone owns. False: there is no such block, the file is damaged; nothing was done.
   bool free(Offset block);
 
-  // The build under way is over, committed or undone: what it handed out is no longer recorded, and segments that were kept for it are
-  // given up.
+  // The build under way is over, committed or undone: what it handed out is no longer recorded, and segments that were
+  // kept for it are given up.
   void end_build();
   // Only the first `count` blocks of the build under way remain; the others have been freed.
   void truncate_build(std::uint64_t count) {
@@ -72,12 +74,14 @@ class Allocator {
     const auto bit = static_cast<unsigned>(std::countr_zero(mask));
     const Offset block{own_[size_class].word_start + std::uint64_t{bit} * format::size_classes[size_class].block_size};
     hand_out(block, birth, size_class);
-    // release: after the record of the hand-out, so that an adopter finds the block in the mask, in the record or in both.
+    // release: after the record of the hand-out, so that an adopter finds the block in the mask, in the record or in
+    // both.
     const std::uint64_t rest = mask & (mask - 1);
     slot.mask.store(rest, std::memory_order_release);
     step(Step::hand_out_mask_stored);
     // The next block of this class is likely to be cold: its lines are fetched while this one is filled.
-    if (rest != 0) [[likely]] prefetch(own_[size_class].word_start, rest, format::size_classes[size_class].block_size);
+    if (rest != 0) [[likely]]
+      prefetch(own_[size_class].word_start, rest, format::size_classes[size_class].block_size);
     return block;
   }
 

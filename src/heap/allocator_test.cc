@@ -30,7 +30,8 @@ class HeapTest : public ::testing::Test {
     auto map = file_->map(ByteCount{std::uint64_t{2} << 30}, os::Access::read_write);
     ASSERT_TRUE(map.ok()) << map.error().message();
     map_ = std::move(map).value();
-    memory_ = ::mmap(nullptr, format::coordination_size_min, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memory_ =
+        ::mmap(nullptr, format::coordination_size_min, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ASSERT_NE(memory_, MAP_FAILED);
     coordination_ = format::Coordination(static_cast<std::byte*>(memory_));
     auto& fixed = coordination_.fixed();
@@ -100,16 +101,19 @@ TEST_F(HeapTest, HandsOutWhatNobodyHas) {
       ASSERT_FALSE(format::describes_region(format::segment_of(made.value())));
       const auto after = oracle.lower_bound(at);
       ASSERT_TRUE(after == oracle.end() || after->first >= at + size) << "overlaps the block behind it";
-      ASSERT_TRUE(after == oracle.begin() || std::prev(after)->first + std::prev(after)->second.size <= at) << "overlaps";
+      ASSERT_TRUE(after == oracle.begin() || std::prev(after)->first + std::prev(after)->second.size <= at)
+          << "overlaps";
       ASSERT_EQ(heap_.at<format::BlockHeader>(made.value())->birth, i + 1);
       const auto mark = static_cast<unsigned char>(random());
-      std::memset(heap_.at<std::byte>(made.value()) + format::block_header_size, mark, size - format::block_header_size);
+      std::memset(heap_.at<std::byte>(made.value()) + format::block_header_size, mark,
+                  size - format::block_header_size);
       oracle[at] = {size, mark};
     } else {
       auto it = oracle.lower_bound(random() % heap_.file_size().value);
       if (it == oracle.end()) it = oracle.begin();
       const auto* bytes = heap_.at<unsigned char>(Offset{it->first}) + format::block_header_size;
-      for (std::uint64_t b = 0; b < it->second.size - format::block_header_size; b += 61) ASSERT_EQ(bytes[b], it->second.mark);
+      for (std::uint64_t b = 0; b < it->second.size - format::block_header_size; b += 61)
+        ASSERT_EQ(bytes[b], it->second.mark);
       ASSERT_TRUE(allocator.free(Offset{it->first}));
       oracle.erase(it);
     }
@@ -184,7 +188,8 @@ TEST_F(HeapTest, ThreadsFreeEachOthersBlocks) {
           break;
         }
         const auto mark = static_cast<unsigned char>(random());
-        std::memset(heap_.at<std::byte>(made.value()) + format::block_header_size, mark, size - format::block_header_size);
+        std::memset(heap_.at<std::byte>(made.value()) + format::block_header_size, mark,
+                    size - format::block_header_size);
         allocator->end_build();
         Item other{made.value(), size, mark};
         {

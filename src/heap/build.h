@@ -51,7 +51,8 @@ class Build {
                                                                   : allocator_->allocate(size, number_));
     made_.push_back(offset);
     // The file may have grown for this very block.
-    if (offset.value >= view_.size().value) [[unlikely]] view_ = View(view_.base(), allocator_->heap().file_size(), number_);
+    if (offset.value >= view_.size().value) [[unlikely]]
+      view_ = View(view_.base(), allocator_->heap().file_size(), number_);
     T* at = allocator_->heap().at<T>(offset);
     auto* header = reinterpret_cast<format::BlockHeader*>(at);
     header->kind = kind;
@@ -82,7 +83,9 @@ class Build {
   // The block is no longer part of the tree. One that this build made is freed at its end, another when nobody sees it.
   void drop(Offset offset, const format::BlockHeader* header) { drop(offset, header->birth == number_.value); }
   // A list block and everything on it.
-  void drop_list(Offset offset) { replaced_.push_back(format::ReplacedEntry::make(offset, format::ReplacedEntry::How::list)); }
+  void drop_list(Offset offset) {
+    replaced_.push_back(format::ReplacedEntry::make(offset, format::ReplacedEntry::How::list));
+  }
 
   // What has been made so far outlives a lost race: the record, without the path to it.
   void keep_made() { kept_ = made_.size(); }
@@ -112,7 +115,7 @@ class Build {
   std::size_t kept_ = 0;
 };
 
-// --- Writing into a node of the build, checksum included ---------------------------------------------------------------
+// --- Writing into a node of the build, checksum included -------------------------------------------------------------
 
 template <class T>
 format::BlockHeader& header_of(T* node) {

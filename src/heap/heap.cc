@@ -153,14 +153,15 @@ bool Heap::free_bit(Offset block) const {
   return true;
 }
 
-// --- Runs (H6) ------------------------------------------------------------------------------------------------------------
+// --- Runs (H6) -------------------------------------------------------------------------------------------------------
 
 bool Heap::own_run(SegmentIndex first, std::uint64_t length, OwnerWord me) const {
   for (std::uint64_t i = 0; i < length; ++i) {
     const SegmentIndex segment{first.value + i};
     bool usable = try_own(segment, me);
     if (usable) {
-      const unsigned size_class = ClassWord{descriptor(segment).class_word.load(std::memory_order_acquire)}.size_class();
+      const unsigned size_class =
+          ClassWord{descriptor(segment).class_word.load(std::memory_order_acquire)}.size_class();
       usable = size_class <= format::class_last && is_vacant(segment);
       if (!usable) disown(segment);
     }
@@ -231,7 +232,8 @@ bool Heap::free_run(SegmentIndex first) const {
   const ClassWord head{descriptor(first).class_word.load(std::memory_order_acquire)};
   const std::uint64_t length = head.run_length();
   if (head.size_class() != format::class_run || length == 0 ||
-      format::segment_in_region(first) + length > format::segments_per_region || first.value + length > segment_count()) {
+      format::segment_in_region(first) + length > format::segments_per_region ||
+      first.value + length > segment_count()) {
     return false;
   }
   for (std::uint64_t i = 0; i < length; ++i) {
@@ -248,13 +250,15 @@ bool Heap::free_run(SegmentIndex first) const {
   return true;
 }
 
-// --- Growth -----------------------------------------------------------------------------------------------------------------
+// --- Growth ----------------------------------------------------------------------------------------------------------
 
 Result<void> Heap::grow(std::uint64_t run_length) const {
   auto& fixed = coordination_.fixed();
   std::uint64_t size = fixed.file_size.load(std::memory_order_acquire);
-  const std::uint64_t chunk = std::clamp(fixed.chunk_size.load(std::memory_order_relaxed), format::chunk_size_min, format::chunk_size_max);
-  const std::uint64_t step_size = std::max(std::min(std::max(size / growth_divisor, growth_min), chunk), format::segment_size);
+  const std::uint64_t chunk =
+      std::clamp(fixed.chunk_size.load(std::memory_order_relaxed), format::chunk_size_min, format::chunk_size_max);
+  const std::uint64_t step_size =
+      std::max(std::min(std::max(size / growth_divisor, growth_min), chunk), format::segment_size);
   const std::uint64_t now = format::segment_count(ByteCount{size});
   std::uint64_t end = now + (step_size >> format::segment_shift);
   // The run must fit behind what is there, within one region, and no region may end inside its own description.
@@ -299,8 +303,8 @@ Statistics Heap::statistics() const {
       const auto& info = size_classes[word.size_class()];
       std::uint64_t used = 0;
       for (unsigned w = 0; w < info.word_count; ++w) {
-        used += static_cast<std::uint64_t>(std::popcount(bitmap(segment).words[w].load(std::memory_order_relaxed) &
-                                                         format::used_bits(info, w)));
+        used += static_cast<std::uint64_t>(
+            std::popcount(bitmap(segment).words[w].load(std::memory_order_relaxed) & format::used_bits(info, w)));
       }
       out.used.value += used * info.block_size;
       out.free.value += (info.block_count - used) * info.block_size;

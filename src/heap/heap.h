@@ -2,8 +2,8 @@
 //
 // One Heap per attachment, shared by its threads; each thread hands out blocks through its own Allocator
 // (heap/allocator.h). Everything here is lock-free and safe between threads and processes; what a kill leaves at any
-// instruction is argued in docs/CONCURRENCY.md under H1 to H6. Ownership: the Heap owns nothing; the mapping, the coordination and the
-// file must outlive it.
+// instruction is argued in docs/CONCURRENCY.md under H1 to H6. Ownership: the Heap owns nothing; the mapping, the
+// coordination and the file must outlive it.
 //
 // The allocator follows the idea of Michael, "Scalable Lock-Free Dynamic Memory Allocation" (PLDI 2004), section 3:
 // blocks of one size in superblocks that threads own. It departs from it where blocks must survive their owner's death.
@@ -82,8 +82,8 @@ class Heap {
   // such block: then the file is damaged.
   bool free_bit(Offset block) const;
 
-  // H6: wins `length` whole segments in a row for `me`; describe_run makes them one block; free_run gives the block back
-  // (the caller alone owns it; false if there is no run).
+  // H6: wins `length` whole segments in a row for `me`; describe_run makes them one block; free_run gives the block
+  // back (the caller alone owns it; false if there is no run).
   Result<SegmentIndex> acquire_run(std::uint64_t length, format::OwnerWord me) const;
   void describe_run(SegmentIndex first, std::uint64_t length) const;
   bool free_run(SegmentIndex first) const;

@@ -28,12 +28,13 @@ class View {
   // The same file as another commit sees it.
   View at(CommitNumber number) const { return View(base_, ByteCount{size_}, number); }
 
-  // The block at `offset` as a T of kind `kind`, or null. T's fixed part is inside the file; for what follows it use the
-  // functions below, which check the counts too.
+  // The block at `offset` as a T of kind `kind`, or null. T's fixed part is inside the file; for what follows it use
+  // the functions below, which check the counts too.
   template <class T>
   const T* follow(Offset offset, format::Kind kind) const {
     if (offset.value - format::regions_offset > size_ - format::regions_offset - sizeof(T) || (offset.value & 7) != 0)
-      [[unlikely]] return nullptr;
+        [[unlikely]]
+      return nullptr;
     const auto* header = reinterpret_cast<const format::BlockHeader*>(base_ + offset.value);
     if (header->kind != kind || header->birth > number_) [[unlikely]] {
       DCHECK(header->kind != format::Kind::freed);
@@ -46,13 +47,15 @@ class View {
   template <class T>
   const T* follow_node(Offset offset, format::Kind kind) const {
     const T* node = follow<T>(offset, kind);
-    if (node == nullptr || T::size_for(node->count()) > size_ - offset.value) [[unlikely]] return nullptr;
+    if (node == nullptr || T::size_for(node->count()) > size_ - offset.value) [[unlikely]]
+      return nullptr;
     return node;
   }
 
   const format::Record* follow_record(Offset offset) const {
     const auto* record = follow<format::Record>(offset, format::Kind::record);
-    if (record == nullptr || record->size() > size_ - offset.value) [[unlikely]] return nullptr;
+    if (record == nullptr || record->size() > size_ - offset.value) [[unlikely]]
+      return nullptr;
     return record;
   }
 

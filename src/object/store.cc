@@ -10,7 +10,7 @@ using commit::Session;
 using commit::Thread;
 using format::ObjectId;
 
-// --- Snapshots --------------------------------------------------------------------------------------------------------
+// --- Snapshots -------------------------------------------------------------------------------------------------------
 
 Result<std::shared_ptr<SnapshotPin>> SnapshotPin::take(Attachment& attachment) {
   UTAN_ASSIGN(Session* const session, attachment.session());
@@ -34,12 +34,14 @@ SnapshotPin::~SnapshotPin() {
 Result<void> SnapshotPin::usable() const {
   UTAN_ASSIGN(const Session* session, attachment_->session());
   if (session->unique_id() == session_id_) return {};
-  return Error(Code::closed, attachment_->path() + ": a snapshot or iterator is not inherited by a child process: take a new one");
+  return Error(Code::closed,
+               attachment_->path() + ": a snapshot or iterator is not inherited by a child process: take a new one");
 }
 
-// --- Stores -------------------------------------------------------------------------------------------------------------
+// --- Stores ----------------------------------------------------------------------------------------------------------
 
-Result<std::unique_ptr<Store>> Store::open(os::System& system, const std::string& path, const commit::OpenOptions& options) {
+Result<std::unique_ptr<Store>> Store::open(os::System& system, const std::string& path,
+                                           const commit::OpenOptions& options) {
   UTAN_ASSIGN(Attachment* const attachment, Attachment::open(system, path, options));
   return std::unique_ptr<Store>(new Store(*attachment, nullptr));
 }
@@ -73,7 +75,8 @@ Result<std::optional<ObjectId>> Store::find_table(std::string_view name, const P
   const tree::Key key{std::as_bytes(std::span(name)), format::Tag::string,
                       format::hash_key(name.data(), name.size(), session->hash_seed())};
   const tree::FoundRecord found = tree::find_record(pinned.view, Offset{root.entry->root}, key);
-  if (found.status == tree::Status::damaged) return pinned.view.damage(found.damaged, found.expected).in(attachment_->path());
+  if (found.status == tree::Status::damaged)
+    return pinned.view.damage(found.damaged, found.expected).in(attachment_->path());
   if (found.status == tree::Status::missing) return std::optional<ObjectId>{};
   ObjectId id;
   if (found.record->value_tag() != format::Tag::container || found.record->value_size != sizeof id.value) {
@@ -108,13 +111,15 @@ Result<bool> create_table(heap::Build& build, const Pinned& base, commit::Draft&
   const std::uint64_t size = sizeof(format::Record) + name.size() + sizeof value;
   const auto aux = static_cast<std::uint16_t>(static_cast<unsigned>(format::Tag::string) |
                                               (static_cast<unsigned>(format::Tag::container) << 8));
-  UTAN_ASSIGN(const heap::Made<format::Record> record, build.make<format::Record>(format::Kind::record, ByteCount{size}, aux));
+  UTAN_ASSIGN(const heap::Made<format::Record> record,
+              build.make<format::Record>(format::Kind::record, ByteCount{size}, aux));
   record.at->key_size = static_cast<std::uint32_t>(name.size());
   record.at->value_size = sizeof value;
   std::memcpy(reinterpret_cast<std::byte*>(record.at + 1), name.data(), name.size());
   std::memcpy(reinterpret_cast<std::byte*>(record.at + 1) + name.size(), &value, sizeof value);
   record.at->header.checksum += format::checksum_payload(&record.at->key_size, size - sizeof(format::BlockHeader));
-  UTAN_ASSIGN(const Offset now, tree::insert_record(build, Offset{root_entry.root}, hash_seed, found, key, record.offset));
+  UTAN_ASSIGN(const Offset now,
+              tree::insert_record(build, Offset{root_entry.root}, hash_seed, found, key, record.offset));
   root_entry.root = now.value;
   UTAN_ASSIGN(const Offset table, tree::make_table(build));
   UTAN_TRY(tree::set_object(build, draft.objects, format::root_object, root_entry));

@@ -52,7 +52,7 @@ struct Value {
   std::uint64_t size = 0;
   commit::Thread* thread = nullptr;  // whose pin `pin` protects the bytes; null: a snapshot does, or they are `copy`
   unsigned pin = 0;
-  std::byte* copy = nullptr;         // from std::malloc
+  std::byte* copy = nullptr;  // from std::malloc
 
   void release();
 };
@@ -113,7 +113,8 @@ class Cursor {
 
 class Store {
  public:
-  static Result<std::unique_ptr<Store>> open(os::System& system, const std::string& path, const commit::OpenOptions& options);
+  static Result<std::unique_ptr<Store>> open(os::System& system, const std::string& path,
+                                             const commit::OpenOptions& options);
   // Closes the handle; the last one of the process leaves the store.
   static Result<void> close(std::unique_ptr<Store> store);
   ~Store();

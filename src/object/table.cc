@@ -26,7 +26,8 @@ constexpr std::uint64_t record_size_max = format::run_size_max;
 Key key_of(Bytes key, std::uint64_t seed) { return {key, Tag::bytes, format::hash_key(key.data(), key.size(), seed)}; }
 
 Error too_large(const char* what, std::uint64_t size, std::uint64_t most) {
-  return Error(Code::too_large, std::string(what) + " has at most " + std::to_string(most) + " bytes, not " + std::to_string(size));
+  return Error(Code::too_large,
+               std::string(what) + " has at most " + std::to_string(most) + " bytes, not " + std::to_string(size));
 }
 
 Offset extents_of(const Record* record) {
@@ -61,7 +62,8 @@ Result<bool> each_part(const heap::View& view, const Record* record, With&& with
 
 Result<std::byte*> copy_large(const heap::View& view, const Record* record) {
   auto* copy = static_cast<std::byte*>(std::malloc(std::max<std::size_t>(record->value_size, 1)));
-  if (copy == nullptr) return Error(Code::memory, "no memory for a value of " + std::to_string(record->value_size) + " bytes");
+  if (copy == nullptr)
+    return Error(Code::memory, "no memory for a value of " + std::to_string(record->value_size) + " bytes");
   std::byte* end = copy;
   Result<bool> done = each_part(view, record, [&end](Bytes part) {
     std::memcpy(end, part.data(), part.size());
@@ -94,8 +96,9 @@ Result<Offset> make_large_record(heap::Build& build, Bytes key, Bytes value) {
   list.at->drained = 0;
   list.at->count = count;
   for (std::uint64_t i = 0; i < count; ++i) {
-    const Bytes part = value.subspan(i * format::extent_payload_max,
-                                     std::min<std::uint64_t>(value.size() - i * format::extent_payload_max, format::extent_payload_max));
+    const Bytes part = value.subspan(
+        i * format::extent_payload_max,
+        std::min<std::uint64_t>(value.size() - i * format::extent_payload_max, format::extent_payload_max));
     UTAN_ASSIGN(const heap::Made<format::Extent> extent,
                 build.make<format::Extent>(format::Kind::extent, ByteCount{sizeof(format::Extent) + part.size()}, 0));
     std::memcpy(extent.at + 1, part.data(), part.size());
@@ -118,8 +121,10 @@ Result<Offset> make_large_record(heap::Build& build, Bytes key, Bytes value) {
 
 Result<Offset> make_record(heap::Build& build, Bytes key, Bytes value) {
   const std::uint64_t size = sizeof(Record) + key.size() + value.size();
-  if (size > record_size_max) [[unlikely]] return make_large_record(build, key, value);
-  constexpr auto aux = static_cast<std::uint16_t>(static_cast<unsigned>(Tag::bytes) | (static_cast<unsigned>(Tag::bytes) << 8));
+  if (size > record_size_max) [[unlikely]]
+    return make_large_record(build, key, value);
+  constexpr auto aux =
+      static_cast<std::uint16_t>(static_cast<unsigned>(Tag::bytes) | (static_cast<unsigned>(Tag::bytes) << 8));
   UTAN_ASSIGN(const heap::Made<Record> record, build.make<Record>(format::Kind::record, ByteCount{size}, aux));
   record.at->key_size = static_cast<std::uint32_t>(key.size());
   record.at->value_size = static_cast<std::uint32_t>(value.size());
@@ -140,16 +145,16 @@ Error damage(const heap::View& view, const FoundRecord& found) { return view.dam
 
 }  // namespace
 
-// --- Reading ------------------------------------------------------------------------------------------------------------
+// --- Reading ---------------------------------------------------------------------------------------------------------
 
 void Value::release() {
-  if (thread != nullptr) thread->unpin(pin);
+  // In a child made by fork the pin is its parent's.
+  if (thread != nullptr && !thread->session().forked()) thread->unpin(pin);
   std::free(copy);
   *this = Value{};
 }
 
 namespace {
-
 
 // Finds a key in a pinned commit.
 Result<FoundRecord> look_up(const Pinned& pinned, format::ObjectId id, const Key& key) {
@@ -159,7 +164,8 @@ Result<FoundRecord> look_up(const Pinned& pinned, format::ObjectId id, const Key
     return Error(Code::closed, "the table is not there any more");
   }
   const FoundRecord found = tree::find_record(pinned.view, Offset{object.entry->root}, key);
-  if (found.status == Status::damaged) [[unlikely]] return damage(pinned.view, found);
+  if (found.status == Status::damaged) [[unlikely]]
+    return damage(pinned.view, found);
   return found;
 }
 
@@ -191,7 +197,8 @@ Result<bool> Table::get(Bytes key, Value& out) const {
   Result<FoundRecord> found = look_up(pinned, id_, wanted);
   if (!found.ok() || found->status != Status::found) {
     thread->unpin(pin);
-    if (!found.ok()) [[unlikely]] return std::move(found).error().in(attachment_->path());
+    if (!found.ok()) [[unlikely]]
+      return std::move(found).error().in(attachment_->path());
     return false;
   }
   out = Value{found->record->value(), found->record->value_size, thread, pin, nullptr};
@@ -215,7 +222,8 @@ Result<Count> Table::count() const {
   const auto count_in = [this](const Pinned& pinned) -> Result<Count> {
     const FoundObject object = tree::find_object(pinned.view, pinned.objects(), id_);
     if (object.status == Status::damaged) return damage(pinned.view, object).in(attachment_->path());
-    if (object.status == Status::missing) return Error(Code::closed, attachment_->path() + ": the table is not there any more");
+    if (object.status == Status::missing)
+      return Error(Code::closed, attachment_->path() + ": the table is not there any more");
     return tree::record_count(pinned.view, Offset{object.entry->root});
   };
   if (snapshot_ != nullptr) {
@@ -230,7 +238,7 @@ Result<Count> Table::count() const {
   return out;
 }
 
-// --- Writing ------------------------------------------------------------------------------------------------------------
+// --- Writing ---------------------------------------------------------------------------------------------------------
 
 // One operation on one key. Applied to whatever commit is newest, as often as it takes.
 struct Table::Write {
@@ -244,7 +252,8 @@ struct Table::Write {
 Result<bool> Table::write(const Write& write) {
   if (snapshot_ != nullptr) return Error(Code::read_only, attachment_->path() + ": a snapshot cannot be written");
   if (write.key.size() > format::key_size_max) return too_large("a key", write.key.size(), format::key_size_max);
-  if (write.value.size() > format::value_size_max) return too_large("a value", write.value.size(), format::value_size_max);
+  if (write.value.size() > format::value_size_max)
+    return too_large("a value", write.value.size(), format::value_size_max);
   UTAN_ASSIGN(Thread* const thread, attachment_->thread());
   const std::uint64_t seed = thread->session().hash_seed();
   const Key key = key_of(write.key, seed);
@@ -293,7 +302,8 @@ Result<bool> Table::write(const Write& write) {
     UTAN_TRY(tree::set_object(build, draft.objects, id_, entry));
     return true;
   });
-  if (!changed.ok()) [[unlikely]] return std::move(changed).error().in(attachment_->path());
+  if (!changed.ok()) [[unlikely]]
+    return std::move(changed).error().in(attachment_->path());
   return changed;
 }
 
@@ -305,7 +315,7 @@ Result<bool> Table::replace(Bytes key, Bytes expected, Bytes value) {
 }
 Result<bool> Table::erase(Bytes key) { return write({Write::What::erase, key, {}, {}}); }
 
-// --- Iterating ----------------------------------------------------------------------------------------------------------
+// --- Iterating -------------------------------------------------------------------------------------------------------
 
 Result<std::unique_ptr<Cursor>> Cursor::open(const Table& table) {
   std::shared_ptr<SnapshotPin> snapshot = table.snapshot();
@@ -319,7 +329,8 @@ Result<std::unique_ptr<Cursor>> Cursor::open(const Table& table) {
   if (object.status == Status::missing) {
     return Error(Code::closed, table.attachment().path() + ": the table is not there any more");
   }
-  return std::unique_ptr<Cursor>(new Cursor(std::move(snapshot), tree::TableWalk(pinned.view, Offset{object.entry->root})));
+  return std::unique_ptr<Cursor>(
+      new Cursor(std::move(snapshot), tree::TableWalk(pinned.view, Offset{object.entry->root})));
 }
 
 Result<bool> Cursor::next(Bytes& key, Bytes& value) {

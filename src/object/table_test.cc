@@ -20,7 +20,9 @@ std::string random_bytes(std::mt19937_64& random, std::size_t size) {
   return out;
 }
 
-std::string key_of(std::uint64_t n) { return "key " + std::to_string(n * 0x9e3779b97f4a7c15u % 100003) + (n % 7 == 0 ? std::string("\0x", 2) : ""); }
+std::string key_of(std::uint64_t n) {
+  return "key " + std::to_string(n * 0x9e3779b97f4a7c15u % 100003) + (n % 7 == 0 ? std::string("\0x", 2) : "");
+}
 
 std::size_t random_size(std::mt19937_64& random) {
   switch (random() % 100) {
@@ -185,7 +187,8 @@ TEST(Table, HoldsLargeValuesInOneRunAndInExtents) {
   const std::string path = folder.path("s.utan");
   auto store = test::open_store(path);
   auto table = test::open_table(*store, "t");
-  const std::size_t sizes[] = {8168, 8169, 16'000, 16'384, 1'000'000, format::run_size_max - 30, format::run_size_max, 40'000'000};
+  const std::size_t sizes[] = {
+      8168, 8169, 16'000, 16'384, 1'000'000, format::run_size_max - 30, format::run_size_max, 40'000'000};
   Model model;
   for (int round = 0; round < 3; ++round) {
     for (const std::size_t size : sizes) {
@@ -258,7 +261,8 @@ TEST(Table, NamesAreTables) {
     auto table = test::open_table(*store, "table " + std::to_string(i));
     put(*table, "k", std::to_string(i));
   }
-  for (int i = 0; i < 300; ++i) EXPECT_EQ(get(*test::open_table(*store, "table " + std::to_string(i)), "k"), std::to_string(i));
+  for (int i = 0; i < 300; ++i)
+    EXPECT_EQ(get(*test::open_table(*store, "table " + std::to_string(i)), "k"), std::to_string(i));
   EXPECT_EQ(store->table(std::string(5000, 'n'), true).code(), Code::too_large);
   EXPECT_EQ(test::walk(*store).leaked_count, 0u);
 }

@@ -34,7 +34,8 @@ Result<Made<ObjectLeaf>> editable_leaf(Build& build, Offset offset, std::uint64_
     UTAN_ASSIGN(leaf, build.make<ObjectLeaf>(Kind::object_leaf, ByteCount{ObjectLeaf::size_for(needed_count)}, 0));
   } else {
     const auto* old = build.view().follow_node<ObjectLeaf>(offset, Kind::object_leaf);
-    if (old == nullptr || old->count() > format::object_leaf_fanout) return build.view().damage(offset, Kind::object_leaf);
+    if (old == nullptr || old->count() > format::object_leaf_fanout)
+      return build.view().damage(offset, Kind::object_leaf);
     count = old->count();
     UTAN_ASSIGN(leaf, build.edit(old, offset, ByteCount{ObjectLeaf::size_for(count)},
                                  ByteCount{ObjectLeaf::size_for(std::max(count, needed_count))}));
@@ -52,7 +53,8 @@ Result<Made<ObjectBranch>> editable_branch(Build& build, Offset offset, std::uin
   Made<ObjectBranch> branch;
   std::uint64_t count = 0;
   if (!offset) {
-    UTAN_ASSIGN(branch, build.make<ObjectBranch>(Kind::object_branch, ByteCount{ObjectBranch::size_for(needed_count)}, 0));
+    UTAN_ASSIGN(branch,
+                build.make<ObjectBranch>(Kind::object_branch, ByteCount{ObjectBranch::size_for(needed_count)}, 0));
   } else {
     const auto* old = build.view().follow_node<ObjectBranch>(offset, Kind::object_branch);
     if (old == nullptr || old->count() > format::object_branch_fanout) {
@@ -68,7 +70,8 @@ Result<Made<ObjectBranch>> editable_branch(Build& build, Offset offset, std::uin
 }
 
 // Sets the entry below `offset` and answers where the subtree is now.
-Result<Offset> set_below(Build& build, Offset offset, std::uint64_t depth, std::uint64_t index, const ObjectEntry& entry) {
+Result<Offset> set_below(Build& build, Offset offset, std::uint64_t depth, std::uint64_t index,
+                         const ObjectEntry& entry) {
   if (depth == 0) {
     UTAN_ASSIGN(const Made<ObjectLeaf> leaf, editable_leaf(build, offset, index));
     heap::set_word(leaf.at, leaf_first_word + index * 2, entry.root);

@@ -1,7 +1,7 @@
 // The object table: object id -> {root, generation, link count}.
 //
-// A radix tree on the id's index: leaves of 63 entries, branches of 62, each as long as the entries in use need. Changed
-// by copying the path. Reading is O(log n) with a base of 62; a store of up to 63 containers has one leaf.
+// A radix tree on the id's index: leaves of 63 entries, branches of 62, each as long as the entries in use need.
+// Changed by copying the path. Reading is O(log n) with a base of 62; a store of up to 63 containers has one leaf.
 // Thread safety: reading by anyone under a pin; writing within one Build.
 #pragma once
 

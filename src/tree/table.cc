@@ -42,7 +42,9 @@ std::uint64_t bucket_of(std::uint64_t hash, std::uint64_t bucket_count) {
   return bucket < bucket_count ? bucket : hash & (mask >> 1);
 }
 
-std::uint64_t slot_tag(std::uint64_t hash, std::uint64_t base_level) { return (hash >> base_level) & BucketEntry::tag_mask; }
+std::uint64_t slot_tag(std::uint64_t hash, std::uint64_t base_level) {
+  return (hash >> base_level) & BucketEntry::tag_mask;
+}
 
 std::uint64_t top_count(std::uint64_t bucket_count, std::uint64_t depth) {
   return (bucket_count + spans[depth] - 1) / spans[depth];
@@ -62,8 +64,8 @@ const TableRoot* follow_root(const View& view, Offset offset) {
   return root;
 }
 
-// The first slot at or after `from` with this tag; `count` if there is none. Four slots are compared at once: their high
-// halves, which hold the tags, are gathered into one vector.
+// The first slot at or after `from` with this tag; `count` if there is none. Four slots are compared at once: their
+// high halves, which hold the tags, are gathered into one vector.
 std::uint64_t next_match(const std::uint64_t* words, std::uint64_t from, std::uint64_t count, std::uint64_t tag) {
   using Pair = std::uint32_t __attribute__((vector_size(16)));
   constexpr unsigned low_bits = BucketEntry::offset_bits - 32;
@@ -98,7 +100,8 @@ bool find_bucket(const View& view, const TableRoot* root, std::uint64_t bucket, 
     bucket %= spans[height];
     --height;
     const std::uint64_t index = bucket / spans[height];
-    if (directory == nullptr || index >= directory->count()) [[unlikely]] return false;
+    if (directory == nullptr || index >= directory->count()) [[unlikely]]
+      return false;
     at = Offset{directory->entries()[index]};
   }
   return true;
@@ -239,7 +242,8 @@ class Editor {
     if (depth == format::table_depth_max) return Error(Code::too_large, "the table cannot grow any further");
     const std::uint64_t count = top_count(root_.at->bucket_count, depth);
     UTAN_ASSIGN(const Made<Directory> directory,
-                build_.make<Directory>(Kind::directory, ByteCount{Directory::size_for(count)}, static_cast<std::uint16_t>(count)));
+                build_.make<Directory>(Kind::directory, ByteCount{Directory::size_for(count)},
+                                       static_cast<std::uint16_t>(count)));
     for (std::uint64_t i = 0; i < count; ++i) {
       heap::add_word(directory.at, first_word + i, root_.at->entries()[i]);
       heap::remove_word(root_.at, root_first_word + i);
@@ -316,7 +320,8 @@ class Slots {
     return bucket.offset;
   }
   static Error full() {
-    return Error(Code::too_large, std::to_string(format::bucket_entries_max) + " keys share a hash bucket: no more fit");
+    return Error(Code::too_large,
+                 std::to_string(format::bucket_entries_max) + " keys share a hash bucket: no more fit");
   }
 
  private:
@@ -441,8 +446,8 @@ Result<Offset> make_table(Build& build) {
   return root.offset;
 }
 
-Result<Offset> insert_record(Build& build, Offset root, std::uint64_t hash_seed, const FoundRecord& where, const Key& key,
-                             Offset record) {
+Result<Offset> insert_record(Build& build, Offset root, std::uint64_t hash_seed, const FoundRecord& where,
+                             const Key& key, Offset record) {
   Editor editor(build);
   UTAN_TRY(editor.open(root));
   UTAN_ASSIGN(const Place place, editor.place_of(where.bucket));

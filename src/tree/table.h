@@ -1,9 +1,10 @@
 // The table: linear hashing over a copy-on-write directory.
 //
-// Litwin, "Linear hashing: a new tool for file and table addressing" (VLDB 1980): the table grows by one bucket whenever
-// it holds more than `table_load` records per bucket; that bucket takes its half of the one bucket that is due. Departures: buckets are blocks as long as their slots need (no overflow
-// chains), reached through a radix directory, and every change copies the path. A slot carries 19 bits of the hash, from which
-// a split is decided without reading the records, but once per eight doublings.
+// Litwin, "Linear hashing: a new tool for file and table addressing" (VLDB 1980): the table grows by one bucket
+// whenever it holds more than `table_load` records per bucket; that bucket takes its half of the one bucket that is
+// due. Departures: buckets are blocks as long as their slots need (no overflow chains), reached through a radix
+// directory, and every change copies the path. A slot carries 19 bits of the hash, from which a split is decided
+// without reading the records, but once per eight doublings.
 //
 // A read touches the directory, the bucket and the record. The hash is keyed by the store's seed.
 // Complexity: find, insert, erase O(1) expected; the directory has ceil(log62(n / (60 * table_load))) levels.
@@ -35,10 +36,10 @@ struct Key {
 struct FoundRecord {
   Status status = Status::missing;
   const format::Record* record = nullptr;
-  Offset offset;                          // of the record
-  std::uint64_t bucket = 0;               // index of the bucket
-  std::uint64_t slot = 0;                 // of the record in it
-  Offset damaged;                         // where, if damaged
+  Offset offset;             // of the record
+  std::uint64_t bucket = 0;  // index of the bucket
+  std::uint64_t slot = 0;    // of the record in it
+  Offset damaged;            // where, if damaged
   format::Kind expected = format::Kind::record;
 };
 

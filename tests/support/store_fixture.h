@@ -43,7 +43,7 @@ inline std::uint64_t seed_of_run() {
   if (const char* given = ::getenv("UTAN_SEED"); given != nullptr) return std::strtoull(given, nullptr, 10);
   return (std::uint64_t{std::random_device{}()} << 32) | std::random_device{}();
 }
-#define UTAN_SEEDED(seed)                              \
+#define UTAN_SEEDED(seed)                                 \
   const std::uint64_t seed = ::utan::test::seed_of_run(); \
   SCOPED_TRACE("replay with UTAN_SEED=" + std::to_string(seed))
 
@@ -53,7 +53,9 @@ inline std::uint64_t scaled(std::uint64_t ordinary, std::uint64_t torture) {
 }
 
 inline object::Bytes bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
-inline std::string text(object::Bytes bytes) { return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()); }
+inline std::string text(object::Bytes bytes) {
+  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
 
 inline std::unique_ptr<object::Store> open_store(const std::string& path, commit::OpenOptions options = {},
                                                  os::System& system = os::linux_system()) {
