@@ -1,6 +1,9 @@
 // Shows promise 3: a process may be killed or stopped at any instruction. A victim is killed, or stopped for a while,
 // at every labelled step and at random moments, while neighbours go on; afterwards every structure of the store is
-// sound, every acknowledged write is there, and no more has leaked than was counted. Labels: small Timeout: 240 s
+// sound, every acknowledged write is there, and no more has leaked than was counted.
+//
+// Labels: small
+// Timeout: 240 s
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <signal.h>
