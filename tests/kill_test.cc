@@ -2,7 +2,6 @@
 // at every labelled step and at random moments, while neighbours go on; afterwards every structure of the store is
 // sound, every acknowledged write is there, and no more has leaked than was counted.
 //
-// Labels: small
 // Timeout: 240 s
 #include <gtest/gtest.h>
 #include <sched.h>
