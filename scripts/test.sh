@@ -2,6 +2,7 @@
 # Everything that a change must pass, in phases; stops at the first that fails. Ends with the time of each.
 #
 #   debug     all tests, with all assertions and labelled steps
+#   crashes   kill_test and crash_test (a phase of its own: they take minutes)
 #   asan      the same under AddressSanitizer and UndefinedBehaviorSanitizer
 #   tsan      tests with the label tsan under ThreadSanitizer
 #   release   tests with the label small on what users get, among them the installed package
@@ -37,7 +38,8 @@ build() {
   cmake --build "build/$preset" --parallel "$jobs" ${1+--target "$@"}
 }
 
-phase_debug() { build debug && ctest --preset debug --parallel "$jobs"; }
+phase_debug() { build debug && ctest --preset debug --parallel "$jobs" -E '^(kill_test|crash_test)$'; }
+phase_crashes() { build debug && ctest --preset debug -R '^(kill_test|crash_test)$'; }
 phase_asan() { build asan && ctest --preset asan --parallel "$jobs"; }
 phase_tsan() { build tsan tests_tsan && ctest --preset tsan --parallel "$jobs"; }
 phase_release() { build release utan utan_shared tests_small && ctest --preset release --parallel "$jobs"; }
