@@ -140,10 +140,10 @@ end:
        scan_claims(); SCAN_DURABLE; scan_pins();
 #else
        scan_pins();                                     /* first the pins, */
-#ifdef MUTATION_DURABLE_BEFORE_CLAIMS
+#ifdef VARIANT_DURABLE_BEFORE_CLAIMS
        SCAN_DURABLE; scan_claims();
 #else
-       scan_claims(); SCAN_DURABLE;                     /* then the claims, then durable */
+       scan_claims(); SCAN_DURABLE;                     /* then the claims and durable (which first does not matter) */
 #endif
 #endif
        atomic {

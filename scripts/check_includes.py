@@ -85,7 +85,8 @@ def check_file(source_root, path, table, errors):
         else:
             target = pathlib.PurePosixPath(header).parent.as_posix()
             if target not in allowed:
-                errors.append(f'{place}: "{header}": {layer} may not use {target} (it may use {", ".join(table[layer])})')
+                used = ", ".join(table[layer])
+                errors.append(f'{place}: "{header}": {layer} may not use {target} (it may use {used})')
 
 
 def check_linked(linked_file, table, errors):

@@ -22,7 +22,8 @@ ALIVE = {
     "src/base/a_test.cc": "#include <utan/utan.h>\n",
     "src/os/linux/file.cc": "",
     "include/utan/utan.h": "",
-    "tests/CMakeLists.txt": 'file(GLOB_RECURSE x "${PROJECT_SOURCE_DIR}/src/*_test.cc")\nfile(GLOB y "${HERE}/*_test.cc")\n',
+    "tests/CMakeLists.txt": (
+        'file(GLOB_RECURSE x "${PROJECT_SOURCE_DIR}/src/*_test.cc")\nfile(GLOB y "${HERE}/*_test.cc")\n'),
     "tests/whole_test.cc": '#include "helper.h"\n',
     "tests/helper.h": "",
     "bench/CMakeLists.txt": "add_executable(bench main.cc\n  adapters/map.cc)\n",
@@ -62,8 +63,9 @@ class CheckDeadFilesTest(unittest.TestCase):
         self.assertEqual(self.dead(), [])
 
     def test_each_kind_of_dead_file(self):
-        for name in ("src/base/unused.h", "src/base/inner/x.cc", "src/nowhere/x.cc", "include/utan/old.h", "models/old.pml",
-                     "bench/old.cc", "scripts/old.py", "docs/OLD.md", "tests/old.h", "tests/old.cc", "cmake/Old.cmake"):
+        for name in ("src/base/unused.h", "src/base/inner/x.cc", "src/nowhere/x.cc", "include/utan/old.h",
+                     "models/old.pml", "bench/old.cc", "scripts/old.py", "docs/OLD.md", "tests/old.h", "tests/old.cc",
+                     "cmake/Old.cmake"):
             with self.subTest(name):
                 self.write(name)
                 self.assertEqual(self.dead(), [name])

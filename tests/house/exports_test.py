@@ -9,8 +9,8 @@ import sys
 
 
 def exported(nm, library):
-    options = ["-D"] if library.endswith(".a") is False else ["-g"]
-    output = subprocess.run([nm, *options, "--defined-only", library], check=True, capture_output=True, text=True).stdout
+    command = [nm, "-g" if library.endswith(".a") else "-D", "--defined-only", library]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return {words[2].partition("@")[0] for words in map(str.split, output.splitlines()) if len(words) == 3}
 
 
