@@ -333,6 +333,20 @@ void Walk::walk_chunks(std::uint64_t first, std::uint64_t done, bool chain, cons
   }
 }
 
+void Walk::walk_stashed(Offset offset, unsigned size_class) {
+  const std::uint64_t bit = bit_of(offset);
+  if (bit == no_bit || !handed_out(offset)) {
+    problem(at(offset) + " (stash): no block starts there, or its bit is clear");
+    return;
+  }
+  const auto& descriptor = *reinterpret_cast<const format::SegmentDescriptor*>(
+      data_ + format::descriptor_offset(format::segment_of(offset)).value);
+  if (format::ClassWord{descriptor.class_word.load(std::memory_order_relaxed)}.size_class() != size_class) {
+    problem(at(offset) + " (stash): among blocks of another size");
+  }
+  if (!held_.insert(bit).second) problem(at(offset) + " (stash): free to be handed out by two");
+}
+
 void Walk::walk_lines() {
   const std::uint64_t lines = coordination_.fixed().line_high.load(std::memory_order_relaxed);
   for (std::uint64_t i = 0; i < lines; ++i) {
@@ -345,6 +359,11 @@ void Walk::walk_lines() {
       const auto& slot = line.allocator[c];
       const std::uint64_t place = slot.place.load(std::memory_order_relaxed);
       const std::uint64_t mask = slot.mask.load(std::memory_order_relaxed);
+      const std::uint64_t stashed = slot.stashed.load(std::memory_order_relaxed);
+      if (stashed > format::stash_capacity(c)) problem("line " + std::to_string(i) + ": an impossible stash");
+      for (std::uint64_t j = 0; j < std::min(stashed, format::stash_capacity(c)); ++j) {
+        walk_stashed(Offset{line.stash[format::stash_starts[c] + j].load(std::memory_order_relaxed)}, c);
+      }
       if (place == 0) continue;
       const SegmentIndex segment = format::AllocatorSlot::place_segment(place);
       const unsigned word = format::AllocatorSlot::place_word(place);

@@ -60,6 +60,7 @@ class Walk {
   void walk_directory(Offset offset, std::uint64_t height, std::uint64_t first_bucket, Table& table);
   void walk_bucket(Offset offset, std::uint64_t bucket, Table& table);
   void walk_record(Offset offset, std::uint64_t bucket, std::uint64_t tag, std::uint64_t base_level, Table& table);
+  void walk_stashed(Offset offset, unsigned size_class);
   void walk_lines();
   void walk_queue(const format::Line& line);
   void wait(format::ReplacedEntry entry, std::uint64_t replaced_by, const char* where);

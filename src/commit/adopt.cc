@@ -73,18 +73,55 @@ std::uint64_t resolve_pending(const heap::Heap& heap, Line& line, Offset pending
   return 0;
 }
 
-// A build that was not finished: its blocks are nobody's.
+// Frees a block of the dead line, which nobody else knows of.
+void free_block(const heap::Heap& heap, Offset block) {
+  if (block.value < format::regions_offset || block.value >= heap.file_size().value) return;
+  if (format::describes_region(format::segment_of(block))) return;
+  // A bit that is clear already was in the mask, too: it is freed once.
+  if (!heap.free_bit(block)) heap.free_run(format::segment_of(block));
+}
+
+// A block that was being handed out from the stash is in the record, too: it stays in the stash alone.
+void resolve_record(const heap::Heap& heap, Line& line) {
+  const std::uint64_t count = std::min(line.build_count.load(std::memory_order_acquire), format::build_recorded_max);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::uint64_t block = line.build[i].load(std::memory_order_acquire);
+    if (block < format::regions_offset || block >= heap.file_size().value) continue;
+    for (unsigned c = format::class_first; c < format::class_run; ++c) {
+      const std::uint64_t stashed =
+          std::min(line.allocator[c].stashed.load(std::memory_order_acquire), format::stash_capacity(c));
+      for (std::uint64_t j = 0; j < stashed; ++j) {
+        if (line.stash[format::stash_starts[c] + j].load(std::memory_order_acquire) == block) {
+          line.build[i].store(0, std::memory_order_release);
+        }
+      }
+    }
+  }
+}
+
+// A build that was not finished: its blocks are nobody's. Answers how many of them are lost.
 std::uint64_t free_build(const heap::Heap& heap, Line& line) {
   const std::uint64_t count = line.build_count.load(std::memory_order_acquire);
-  for (std::uint64_t i = 0; i < std::min(count, format::build_recorded_max); ++i) {
-    const Offset block{line.build[i].load(std::memory_order_acquire)};
-    if (block.value < format::regions_offset || block.value >= heap.file_size().value) continue;
-    const SegmentIndex segment = format::segment_of(block);
-    if (format::describes_region(segment)) continue;
-    // A bit that is clear already was in the mask, too: it is freed once.
-    if (!heap.free_bit(block)) heap.free_run(segment);
+  for (std::uint64_t i = std::min(count, format::build_recorded_max); i > 0; --i) {
+    const Offset block{line.build[i - 1].load(std::memory_order_acquire)};
+    // Forgotten first: once it is free, others may take it, and the next adopter must not free it again.
+    line.build_count.store(i - 1, std::memory_order_release);
+    free_block(heap, block);
   }
+  line.build_count.store(0, std::memory_order_release);
   return count > format::build_recorded_max ? count - format::build_recorded_max : 0;
+}
+
+void free_stash(const heap::Heap& heap, Line& line) {
+  for (unsigned c = format::class_first; c < format::class_run; ++c) {
+    auto& stashed = line.allocator[c].stashed;
+    for (std::uint64_t i = std::min(stashed.load(std::memory_order_acquire), format::stash_capacity(c)); i > 0; --i) {
+      const Offset block{line.stash[format::stash_starts[c] + i - 1].load(std::memory_order_acquire)};
+      stashed.store(i - 1, std::memory_order_release);
+      free_block(heap, block);
+    }
+    stashed.store(0, std::memory_order_release);
+  }
 }
 
 }  // namespace
@@ -92,6 +129,8 @@ std::uint64_t free_build(const heap::Heap& heap, Line& line) {
 void Session::adopt_line(std::uint64_t index) {
   Line& line = coordination_.line(index);
   std::uint64_t leaked = 0;
+  resolve_record(heap_, line);
+  step(Step::adopt_record_resolved);
   return_masks(heap_, line);
   step(Step::adopt_masks_returned);
   const Offset pending{line.pending.load(std::memory_order_acquire)};
@@ -101,9 +140,10 @@ void Session::adopt_line(std::uint64_t index) {
     line.pending.store(0, std::memory_order_release);
   } else {
     leaked += free_build(heap_, line);
-    line.build_count.store(0, std::memory_order_release);
   }
   step(Step::adopt_build_freed);
+  free_stash(heap_, line);
+  step(Step::adopt_stash_freed);
   if (line.uncertain.load(std::memory_order_acquire) != 0) {
     // A chunk was being put on a common list or taken from it, with all that followed it there.
     Offset at{line.uncertain.load(std::memory_order_acquire)};

@@ -146,13 +146,18 @@ bool Reclaimer::drain_front(const Horizon& horizon, bool patient) {
   auto* commit = heap_->at<CommitBlock>(block);
   const std::uint64_t number = commit->header.birth;
   const std::uint64_t count = std::min<std::uint64_t>(commit->replaced_count, format::replaced_max);
-  // What is freed lies anywhere: its bitmaps and descriptors are fetched together.
-  for (std::uint64_t i = front.count(); i < count; ++i)
-    heap_->prefetch_free(ReplacedEntry{commit->replaced[i]}.offset());
+  const std::uint64_t newest = horizon.newest_seeing(number);
   for (std::uint64_t i = front.count(); i < count; ++i) {
     const ReplacedEntry entry{commit->replaced[i]};
-    if (!plausible(*heap_, entry.offset())) {
+    if (!plausible(*heap_, entry.offset())) [[unlikely]] {
       line_->queue.store(ChainWord::make(block, i + 1).word, std::memory_order_release);
+      continue;
+    }
+    if (entry.how() == ReplacedEntry::How::block && birth_of(*heap_, entry.offset()) > newest) [[likely]] {
+      // The count advances first: killed right after, this block leaks; the other way round it would be freed twice.
+      line_->queue.store(ChainWord::make(block, i + 1).word, std::memory_order_release);
+      step(Step::drain_counted);
+      free(entry.offset());
       continue;
     }
     const std::uint64_t blocking = horizon.blocking(birth_of(*heap_, entry.offset()), number);
@@ -165,7 +170,6 @@ bool Reclaimer::drain_front(const Horizon& horizon, bool patient) {
       free(entry.offset());
       continue;
     }
-    // The count advances first: killed right after, this block leaks; the other way round it would be freed twice.
     line_->queue.store(ChainWord::make(block, i + 1).word, std::memory_order_release);
     step(Step::drain_counted);
     if (blocking == 0) {

@@ -13,7 +13,7 @@ using format::Line;
 using format::ReplacedEntry;
 
 namespace {
-constexpr std::uint64_t drain_interval_min = 32;
+constexpr std::uint64_t drain_interval_min = 16;
 }
 
 Thread::Thread(Session& session, std::uint64_t line_index)

@@ -188,7 +188,7 @@ class Thread {
   unsigned used_pins_ = 0;
   std::atomic<std::uint32_t> extra_used_{0};
   std::uint64_t commits_since_drain_ = 0;
-  std::uint64_t drain_interval_ = 32;
+  std::uint64_t drain_interval_ = 16;
   bool in_use_ = true;  // by a thread; under the session's mutex
 };
 

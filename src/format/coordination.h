@@ -30,7 +30,7 @@ inline constexpr std::uint32_t coordination_version = 1;
 inline constexpr std::uint64_t process_entry_count = 4096;
 inline constexpr std::uint64_t line_count_max =
     16384;  // owner words have 16 bits for a line; 10,000 threads and their pins
-inline constexpr std::uint64_t lines_per_growth = 32;
+inline constexpr std::uint64_t lines_per_growth = 8;
 inline constexpr std::uint64_t waiting_list_count = 64;
 inline constexpr std::uint64_t hinted_regions = 4096;  // regions beyond it share bits with those before
 
@@ -71,15 +71,17 @@ inline constexpr std::uint64_t pin_free = 0;
 
 // What a line owns of one size class: the blocks that it may hand out without asking anybody.
 struct AllocatorSlot {
-  AtomicWord mask;   // bit set: this block of the word at `place` is the line's to hand out
-  AtomicWord place;  // segment index << 4 | bitmap word << 1 | 1; 0: none
+  AtomicWord mask;     // bit set: this block of the word at `place` is the line's to hand out
+  AtomicWord place;    // segment index << 4 | bitmap word << 1 | 1; 0: none
+  AtomicWord stashed;  // how many blocks of the class are in the stash; those beyond it are not there any more
+  AtomicWord reserved;
   static constexpr std::uint64_t make_place(SegmentIndex segment, unsigned word) {
     return (segment.value << 4) | (std::uint64_t{word} << 1) | 1;
   }
   static constexpr SegmentIndex place_segment(std::uint64_t place) { return SegmentIndex{place >> 4}; }
   static constexpr unsigned place_word(std::uint64_t place) { return static_cast<unsigned>((place >> 1) & 7); }
 };
-static_assert(sizeof(AllocatorSlot) == 16);
+static_assert(sizeof(AllocatorSlot) == 32);
 
 inline constexpr std::uint64_t build_recorded_max = 23;
 inline constexpr std::uint64_t open_chunk_count = 4;
@@ -120,10 +122,16 @@ struct alignas(cache_line) Line {
   AllocatorSlot allocator[size_class_count_max];
 
   PinLine extra_pins[extra_pin_lines];
+
+  AtomicWord reserved2[8];
+  // Free blocks whose bits are set, by size class (stash_starts): freed by this line, and the first that it hands out.
+  AtomicWord stash[stash_size];
 };
-static_assert(sizeof(Line) == 2048 && offsetof(Line, owner) == 64 && offsetof(Line, pending) == 128 &&
+// An odd number of cache lines, so that the pins of many lines do not all fall into one set of a cache.
+static_assert(sizeof(Line) / cache_line % 2 == 1);
+static_assert(sizeof(Line) == 13120 && offsetof(Line, owner) == 64 && offsetof(Line, pending) == 128 &&
               offsetof(Line, build_count) == 192 && offsetof(Line, allocator) == 384 &&
-              offsetof(Line, extra_pins) == 1408 && offsetof(Line, extra_pins) + extra_pin_lines * 64 == 2048);
+              offsetof(Line, extra_pins) == 2432 && offsetof(Line, stash) == 3136);
 
 // Who owns a line: process entry (16 bits), generation of that entry (47 bits), 1.
 struct OwnerOfLine {

@@ -82,6 +82,24 @@ inline constexpr std::array<SizeClassInfo, class_count> size_classes = detail::m
 static_assert(size_classes[class_last].block_size == small_block_size_max);
 inline constexpr auto class_of_eighth = detail::make_class_of_eighth();
 
+// How many free blocks of each class a line may keep for itself, newest first out: up to 16 KiB of them, 2 to 32.
+inline constexpr std::uint64_t stash_capacity_max = 32;
+constexpr std::uint64_t stash_capacity(unsigned size_class) {
+  if (!(size_class >= class_first && size_class <= class_commit)) return 0;
+  const std::uint64_t fit = segment_size / size_classes[size_class].block_size;
+  return fit < 2 ? 2 : fit > stash_capacity_max ? stash_capacity_max : fit;
+}
+namespace detail {
+constexpr std::array<std::uint16_t, class_count + 1> make_stash_starts() {
+  std::array<std::uint16_t, class_count + 1> out{};
+  for (unsigned c = 0; c < class_count; ++c) out[c + 1] = static_cast<std::uint16_t>(out[c] + stash_capacity(c));
+  return out;
+}
+}  // namespace detail
+// Where each class's free blocks begin in a line's stash; the next class's start is their end.
+inline constexpr auto stash_starts = detail::make_stash_starts();
+inline constexpr std::uint64_t stash_size = stash_starts[class_count];
+
 // The class of a block of `size` bytes, header included: 1 to 8 KiB; class_run for more.
 constexpr SizeClass class_for(ByteCount size) {
   return size.value <= small_block_size_max ? class_of_eighth[(size.value + 7) / 8] : class_run;

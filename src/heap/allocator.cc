@@ -27,6 +27,26 @@ Allocator::Allocator(const Heap& heap, format::Line& line, std::uint64_t line_in
   scan_cursor_ = SegmentIndex{start};
 }
 
+Result<Offset> Allocator::allocate_masked(SizeClass size_class, CommitNumber birth) {
+  AllocatorSlot& slot = line_->allocator[size_class];
+  std::uint64_t mask = slot.mask.load(std::memory_order_relaxed);
+  if (mask == 0) [[unlikely]] {
+    UTAN_TRY(refill(size_class));
+    mask = slot.mask.load(std::memory_order_relaxed);
+  }
+  const auto bit = static_cast<unsigned>(std::countr_zero(mask));
+  const Offset block{own_[size_class].word_start + std::uint64_t{bit} * size_classes[size_class].block_size};
+  hand_out(block, birth, size_class);
+  // release: after the record of the hand-out, so that an adopter finds the block in the mask, in the record or in both.
+  const std::uint64_t rest = mask & (mask - 1);
+  slot.mask.store(rest, std::memory_order_release);
+  step(Step::hand_out_mask_stored);
+  // The next block of this class is likely to be cold: its lines are fetched while this one is filled.
+  if (rest != 0) [[likely]]
+    prefetch(own_[size_class].word_start, rest, size_classes[size_class].block_size);
+  return block;
+}
+
 bool Allocator::take_word(SegmentIndex segment, SizeClass size_class, std::uint32_t room_min) {
   const auto& info = size_classes[size_class];
   AllocatorSlot& slot = line_->allocator[size_class];
@@ -141,33 +161,27 @@ Result<Offset> Allocator::allocate_run(ByteCount size, CommitNumber birth) {
   return block;
 }
 
-bool Allocator::free(Offset block) {
-  if (block.value < format::regions_offset || block.value >= heap_->file_size().value) return false;
+bool Allocator::free_run(Offset block, SegmentIndex segment, unsigned size_class) {
+  if (size_class != format::class_run || block != format::segment_start(segment)) return false;
+  if constexpr (debug_build) heap_->at<format::BlockHeader>(block)->kind = format::Kind::freed;
+  return heap_->free_run(segment);
+}
+
+// The stash is full: the block goes back into the mask, or its bit is cleared.
+bool Allocator::free_masked(Offset block, SizeClass size_class, std::uint64_t index) {
   const SegmentIndex segment = format::segment_of(block);
-  if (format::describes_region(segment)) return false;
-  const ClassWord class_word{heap_->descriptor(segment).class_word.load(std::memory_order_relaxed)};
-  const unsigned size_class = class_word.size_class();
-  if (size_class == format::class_run) {
-    if (block != format::segment_start(segment)) return false;
-    if constexpr (debug_build) heap_->at<format::BlockHeader>(block)->kind = format::Kind::freed;
-    return heap_->free_run(segment);
+  if (own_[size_class].place != AllocatorSlot::make_place(segment, static_cast<unsigned>(index / 64))) {
+    return heap_->free_bit(block);
   }
-  if (!format::is_small_class(size_class)) return false;
-  const auto& info = size_classes[size_class];
-  const std::uint64_t distance = (block - format::segment_start(segment)).value;
-  const std::uint64_t index = (distance * info.reciprocal) >> 32;
-  if (index * info.block_size != distance || index >= info.block_count) return false;
-  if constexpr (debug_build) {
-    // R5. A commit block keeps its first word: it is read as a number even when it is free.
-    const std::uint64_t keep = size_class == format::class_commit ? 8 : 0;
-    std::memset(heap_->at<std::byte>(block) + keep, format::freed_pattern, info.block_size - keep);
-  }
-  if (own_[size_class].place == AllocatorSlot::make_place(segment, static_cast<unsigned>(index / 64))) {
-    auto& mask = line_->allocator[size_class].mask;
-    mask.store(mask.load(std::memory_order_relaxed) | (std::uint64_t{1} << (index % 64)), std::memory_order_release);
-    return true;
-  }
-  return heap_->free_bit(block);
+  auto& mask = line_->allocator[size_class].mask;
+  mask.store(mask.load(std::memory_order_relaxed) | (std::uint64_t{1} << (index % 64)), std::memory_order_release);
+  return true;
+}
+
+// R5. A commit block keeps its first word: it is read as a number even when it is free.
+void Allocator::fill_freed(Offset block, SizeClass size_class) const {
+  const std::uint64_t keep = size_class == format::class_commit ? 8 : 0;
+  std::memset(heap_->at<std::byte>(block) + keep, format::freed_pattern, size_classes[size_class].block_size - keep);
 }
 
 void Allocator::return_mask(SizeClass size_class) {
@@ -183,8 +197,19 @@ void Allocator::return_mask(SizeClass size_class) {
   kept_.push_back(segment);
 }
 
+void Allocator::return_stash(SizeClass size_class) {
+  auto& stashed = line_->allocator[size_class].stashed;
+  for (std::uint64_t rest = stashed.load(std::memory_order_relaxed); rest != 0; --rest) {
+    const Offset block{line_->stash[format::stash_starts[size_class] + rest - 1].load(std::memory_order_relaxed)};
+    // It leaves the stash before its bit is cleared and others may take it: killed in between, it leaks.
+    stashed.store(rest - 1, std::memory_order_release);
+    heap_->free_bit(block);
+  }
+}
+
 void Allocator::release_all() {
-  for (unsigned size_class = format::class_first; size_class < format::class_count; ++size_class) {
+  for (unsigned size_class = format::class_first; size_class < format::class_run; ++size_class) {
+    return_stash(static_cast<SizeClass>(size_class));
     return_mask(static_cast<SizeClass>(size_class));
   }
   end_build();

@@ -3,21 +3,21 @@
 namespace utan::heap {
 
 void Build::rebase(const View& base, CommitNumber number) {
-  // Freed before the record of the build forgets them: killed in between, an adopter clears bits that are clear. Nobody
-  // else can have taken the blocks, because segments with blocks of a build stay owned until its end.
+  // Each is forgotten before it is freed: from then on others may take it, and an adopter must not free it again. Killed
+  // in between, it leaks.
   for (std::size_t i = made_.size(); i > kept_; --i) {
+    allocator_->truncate_build(i - 1);
     const bool freed = allocator_->free(made_[i - 1]);
     DCHECK(freed);
     static_cast<void>(freed);
   }
-  made_.resize(kept_);
-  allocator_->truncate_build(kept_);
+  made_.shrink(kept_);
   dropped_.clear();
   replaced_.clear();
   number_ = number;
   view_ = base.at(number);
-  for (const Offset offset : made_) {
-    auto& header = *allocator_->heap().at<format::BlockHeader>(offset);
+  for (std::size_t i = 0; i < made_.size(); ++i) {
+    auto& header = *allocator_->heap().at<format::BlockHeader>(made_[i]);
     header.checksum -= format::checksum_header(header);
     header.birth = number.value;
     header.checksum += format::checksum_header(header);
@@ -36,8 +36,8 @@ void Build::published() {
   replaced_.clear();
   // Recorded until now: killed from here on, what was dropped leaks.
   allocator_->end_build();
-  for (const Offset offset : dropped_) {
-    const bool freed = allocator_->free(offset);
+  for (std::size_t i = 0; i < dropped_.size(); ++i) {
+    const bool freed = allocator_->free(dropped_[i]);
     DCHECK(freed);
     static_cast<void>(freed);
   }

@@ -9,9 +9,9 @@
 #pragma once
 
 #include <cstring>
-#include <vector>
 
 #include "base/result.h"
+#include "base/small_list.h"
 #include "base/types.h"
 #include "format/block.h"
 #include "format/nodes.h"
@@ -28,6 +28,8 @@ struct Made {
 
 class Build {
  public:
+  using Replaced = SmallList<format::ReplacedEntry, format::replaced_max>;
+
   explicit Build(Allocator& allocator) : allocator_(&allocator) {}
 
   // Begins, on the commit that `base` sees, what is to become commit `number`.
@@ -40,15 +42,19 @@ class Build {
   CommitNumber number() const { return number_; }
   // What the base commit and this build see.
   const View& view() const { return view_; }
-  const std::vector<format::ReplacedEntry>& replaced() const { return replaced_; }
+  const Replaced& replaced() const { return replaced_; }
   // How many blocks it has made.
   std::uint64_t made_count() const { return made_.size(); }
 
   // A new block with its header filled in (checksum: of the header alone); the rest is undefined.
   template <class T>
-  Result<Made<T>> make(format::Kind kind, ByteCount size, std::uint16_t aux) {
-    UTAN_ASSIGN(const Offset offset, kind == format::Kind::commit ? allocator_->allocate_commit_block(number_)
-                                                                  : allocator_->allocate(size, number_));
+  [[gnu::always_inline]] Result<Made<T>> make(format::Kind kind, ByteCount size, std::uint16_t aux) {
+    const format::SizeClass size_class =
+        kind == format::Kind::commit ? format::class_commit : format::class_for(size);
+    Offset offset = allocator_->allocate_stashed(size_class, number_);
+    if (!offset) [[unlikely]] {
+      UTAN_ASSIGN(offset, allocator_->allocate_anew(size_class, size, number_));
+    }
     made_.push_back(offset);
     // The file may have grown for this very block.
     if (offset.value >= view_.size().value) [[unlikely]]
@@ -63,7 +69,7 @@ class Build {
 
   // `node`, of which `used` bytes count, as a block that may be written and has room for `needed` bytes.
   template <class T>
-  Result<Made<T>> edit(const T* node, Offset offset, ByteCount used, ByteCount needed) {
+  [[gnu::always_inline]] Result<Made<T>> edit(const T* node, Offset offset, ByteCount used, ByteCount needed) {
     const auto* header = reinterpret_cast<const format::BlockHeader*>(node);
     const bool own = header->birth == number_.value;
     if (own && header->size_class < format::class_count &&
@@ -109,9 +115,9 @@ class Build {
   Allocator* allocator_;
   View view_;
   CommitNumber number_;
-  std::vector<Offset> made_;
-  std::vector<Offset> dropped_;  // made, and dropped again
-  std::vector<format::ReplacedEntry> replaced_;
+  SmallList<Offset, format::build_recorded_max> made_;
+  SmallList<Offset, 8> dropped_;  // made, and dropped again
+  Replaced replaced_;
   std::size_t kept_ = 0;
 };
 

@@ -70,14 +70,6 @@ class Heap {
   // Sets the hints of a segment that its owner is about to give up, by what it has free.
   void hint_room(SegmentIndex segment) const;
 
-  // Fetches what freeing this block will touch. Any value does no harm.
-  void prefetch_free(Offset block) const {
-    if (block.value < format::regions_offset) return;
-    const SegmentIndex segment = format::segment_of(block);
-    __builtin_prefetch(base_ + block.value);
-    __builtin_prefetch(base_ + format::bitmap_offset(segment).value, 1);
-    __builtin_prefetch(base_ + format::descriptor_offset(segment).value);
-  }
   // Clears the bit of a block (H3). The caller alone owns the block. Answers false, and does nothing, if there is no
   // such block: then the file is damaged.
   bool free_bit(Offset block) const;

@@ -6,6 +6,7 @@
 // Thread safety: a value; reading only.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -32,7 +33,8 @@ class View {
   // the functions below, which check the counts too.
   template <class T>
   const T* follow(Offset offset, format::Kind kind) const {
-    if (offset.value - format::regions_offset > size_ - format::regions_offset - sizeof(T) || (offset.value & 7) != 0)
+    // One comparison for both: rotated, an offset that is not aligned is beyond any file.
+    if (std::rotr(offset.value - format::regions_offset, 3) > (size_ - format::regions_offset - sizeof(T)) / 8)
         [[unlikely]]
       return nullptr;
     const auto* header = reinterpret_cast<const format::BlockHeader*>(base_ + offset.value);

@@ -89,6 +89,7 @@ class Table {
     attachment.share();
   }
   struct Write;
+  Result<bool> get_from_snapshot(Bytes key, Value& out) const;
   Result<bool> write(const Write& write);
 
   commit::Attachment* attachment_;

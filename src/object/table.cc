@@ -156,17 +156,28 @@ void Value::release() {
 
 namespace {
 
-// Finds a key in a pinned commit.
-Result<FoundRecord> look_up(const Pinned& pinned, format::ObjectId id, const Key& key) {
-  const FoundObject object = tree::find_object(pinned.view, pinned.objects(), id);
-  if (object.status != Status::found) [[unlikely]] {
-    if (object.status == Status::damaged) return damage(pinned.view, object);
-    return Error(Code::closed, "the table is not there any more");
-  }
-  const FoundRecord found = tree::find_record(pinned.view, Offset{object.entry->root}, key);
-  if (found.status == Status::damaged) [[unlikely]]
-    return damage(pinned.view, found);
-  return found;
+// What was found of a key in a pinned commit: the container and, if there is one, the record.
+struct Found {
+  FoundObject object;
+  FoundRecord record;
+};
+
+[[gnu::always_inline]] inline bool look_up(const Pinned& pinned, format::ObjectId id, const Key& key, Found& out) {
+  out.object = tree::find_object(pinned.view, pinned.objects(), id);
+  if (out.object.status != Status::found) [[unlikely]]
+    return false;
+  out.record = tree::find_record(pinned.view, Offset{out.object.entry->root}, key);
+  return out.record.status == Status::found;
+}
+
+// Why a look-up found nothing, if it is not that the key is absent.
+[[gnu::cold, gnu::noinline]] Error failure(const Pinned& pinned, const Found& found) {
+  if (found.object.status == Status::damaged) return damage(pinned.view, found.object);
+  if (found.object.status == Status::missing) return Error(Code::closed, "the table is not there any more");
+  return damage(pinned.view, found.record);
+}
+bool is_absent(const Found& found) {
+  return found.object.status == Status::found && found.record.status == Status::missing;
 }
 
 }  // namespace
@@ -177,36 +188,49 @@ Table::~Table() {
 }
 
 Result<bool> Table::get(Bytes key, Value& out) const {
-  if (snapshot_ != nullptr) {
-    UTAN_TRY(snapshot_->usable());
-    const Pinned& pinned = snapshot_->pinned();
-    UTAN_ASSIGN(commit::Session* const session, attachment_->session());
-    UTAN_ASSIGN(const FoundRecord found, look_up(pinned, id_, key_of(key, session->hash_seed())));
-    if (found.status != Status::found) return false;
-    out = Value{found.record->value(), found.record->value_size, nullptr, 0, nullptr};
-    if (format::is_large(found.record->value_tag())) {
-      UTAN_ASSIGN(out.copy, copy_large(pinned.view, found.record));
-      out.data = out.copy;
-    }
-    return true;
-  }
+  if (snapshot_ != nullptr) [[unlikely]]
+    return get_from_snapshot(key, out);
   UTAN_ASSIGN(Thread* const thread, attachment_->thread());
   const Key wanted = key_of(key, thread->session().hash_seed());
   Pinned pinned;
   UTAN_ASSIGN(const unsigned pin, thread->pin(pinned));
-  Result<FoundRecord> found = look_up(pinned, id_, wanted);
-  if (!found.ok() || found->status != Status::found) {
+  Found found;
+  if (!look_up(pinned, id_, wanted, found)) {
+    if (is_absent(found)) [[likely]] {
+      thread->unpin(pin);
+      return false;
+    }
+    Error error = failure(pinned, found);
     thread->unpin(pin);
-    if (!found.ok()) [[unlikely]]
-      return std::move(found).error().in(attachment_->path());
-    return false;
+    return std::move(error).in(attachment_->path());
   }
-  out = Value{found->record->value(), found->record->value_size, thread, pin, nullptr};
-  if (format::is_large(found->record->value_tag())) [[unlikely]] {
-    Result<std::byte*> copy = copy_large(pinned.view, found->record);
+  const Record* record = found.record.record;
+  if (format::is_large(record->value_tag())) [[unlikely]] {
+    const std::uint64_t size = record->value_size;
+    Result<std::byte*> copy = copy_large(pinned.view, record);
     thread->unpin(pin);
     if (!copy.ok()) return std::move(copy).error().in(attachment_->path());
-    out = Value{copy.value(), found->record->value_size, nullptr, 0, copy.value()};
+    out = Value{copy.value(), size, nullptr, 0, copy.value()};
+    return true;
+  }
+  out = Value{record->value(), record->value_size, thread, pin, nullptr};
+  return true;
+}
+
+Result<bool> Table::get_from_snapshot(Bytes key, Value& out) const {
+  UTAN_TRY(snapshot_->usable());
+  const Pinned& pinned = snapshot_->pinned();
+  UTAN_ASSIGN(commit::Session* const session, attachment_->session());
+  Found found;
+  if (!look_up(pinned, id_, key_of(key, session->hash_seed()), found)) {
+    if (is_absent(found)) return false;
+    return failure(pinned, found).in(attachment_->path());
+  }
+  const Record* record = found.record.record;
+  out = Value{record->value(), record->value_size, nullptr, 0, nullptr};
+  if (format::is_large(record->value_tag())) {
+    UTAN_ASSIGN(out.copy, copy_large(pinned.view, record));
+    out.data = out.copy;
   }
   return true;
 }

@@ -90,7 +90,7 @@ Result<Offset> set_below(Build& build, Offset offset, std::uint64_t depth, std::
 
 }  // namespace
 
-FoundObject find_object(const View& view, const ObjectTable& table, format::ObjectId id) {
+FoundObject find_below_branches(const View& view, const ObjectTable& table, format::ObjectId id) {
   std::uint64_t index = id.index();
   if (!table.root || table.depth > format::object_table_depth_max || index >= span(table.depth)) return {};
   Offset at = table.root;
@@ -103,12 +103,7 @@ FoundObject find_object(const View& view, const ObjectTable& table, format::Obje
     if (!at) return {};
     index %= below;
   }
-  const auto* leaf = view.follow_node<ObjectLeaf>(at, Kind::object_leaf);
-  if (leaf == nullptr) return {Status::damaged, nullptr, at, Kind::object_leaf};
-  if (index >= leaf->count()) return {};
-  const ObjectEntry* entry = &leaf->entries()[index];
-  if (entry->root == 0 || entry->generation != id.generation()) return {};
-  return {Status::found, entry, at, Kind::object_leaf};
+  return find_in_leaf(view, at, index, id);
 }
 
 Result<void> set_object(Build& build, ObjectTable& table, format::ObjectId id, const ObjectEntry& entry) {

@@ -32,8 +32,24 @@ struct FoundObject {
   format::Kind expected = format::Kind::object_leaf;
 };
 
+// The entry of `id` in the leaf at `leaf_at`, where it has the place `index`.
+inline FoundObject find_in_leaf(const heap::View& view, Offset leaf_at, std::uint64_t index, format::ObjectId id) {
+  const auto* leaf = view.follow_node<format::ObjectLeaf>(leaf_at, format::Kind::object_leaf);
+  if (leaf == nullptr) [[unlikely]]
+    return {Status::damaged, nullptr, leaf_at, format::Kind::object_leaf};
+  if (index >= leaf->count()) return {};
+  const format::ObjectEntry* entry = &leaf->entries()[index];
+  if (entry->root == 0 || entry->generation != id.generation()) return {};
+  return {Status::found, entry, leaf_at, format::Kind::object_leaf};
+}
+FoundObject find_below_branches(const heap::View& view, const ObjectTable& table, format::ObjectId id);
+
 // The entry of `id`; missing if there is no such container, or another generation of it.
-FoundObject find_object(const heap::View& view, const ObjectTable& table, format::ObjectId id);
+inline FoundObject find_object(const heap::View& view, const ObjectTable& table, format::ObjectId id) {
+  if (table.depth != 0) return find_below_branches(view, table, id);
+  if (!table.root) return {};
+  return find_in_leaf(view, table.root, id.index(), id);
+}
 
 // Sets the entry of `id`'s index, growing the table as needed.
 Result<void> set_object(heap::Build& build, ObjectTable& table, format::ObjectId id, const format::ObjectEntry& entry);

@@ -46,60 +46,90 @@ std::uint64_t slot_tag(std::uint64_t hash, std::uint64_t base_level) {
   return (hash >> base_level) & BucketEntry::tag_mask;
 }
 
+// ceil(bucket_count / fanout^depth).
 std::uint64_t top_count(std::uint64_t bucket_count, std::uint64_t depth) {
-  return (bucket_count + spans[depth] - 1) / spans[depth];
+  for (; depth > 0; --depth) bucket_count = (bucket_count + format::directory_fanout - 1) / format::directory_fanout;
+  return bucket_count;
 }
 
-// The root of a table, with counts that can be believed.
-const TableRoot* follow_root(const View& view, Offset offset) {
+// The root of a table, with counts that can be believed; `top` is how many entries it has.
+[[gnu::always_inline]] inline const TableRoot* follow_root(const View& view, Offset offset, std::uint64_t* top) {
   const auto* root = view.follow<TableRoot>(offset, Kind::table_root);
   if (root == nullptr || root->depth() > format::table_depth_max || root->bucket_count == 0 ||
       root->bucket_count > view.size().value / 8) [[unlikely]] {
     return nullptr;
   }
-  const std::uint64_t top = top_count(root->bucket_count, root->depth());
-  if (top > format::table_top_fanout || TableRoot::size_for(top) > view.size().value - offset.value) [[unlikely]] {
+  *top = top_count(root->bucket_count, root->depth());
+  if (*top > format::table_top_fanout || TableRoot::size_for(*top) > view.size().value - offset.value) [[unlikely]] {
     return nullptr;
   }
   return root;
 }
-
-// The first slot at or after `from` with this tag; `count` if there is none. Four slots are compared at once: their
-// high halves, which hold the tags, are gathered into one vector.
-std::uint64_t next_match(const std::uint64_t* words, std::uint64_t from, std::uint64_t count, std::uint64_t tag) {
-  using Pair = std::uint32_t __attribute__((vector_size(16)));
-  constexpr unsigned low_bits = BucketEntry::offset_bits - 32;
-  const auto wanted = static_cast<std::uint32_t>(tag);
-  const Pair tags = {wanted, wanted, wanted, wanted};
-  std::uint64_t i = from;
-  for (; i + 4 <= count; i += 4) {
-    Pair first;
-    Pair second;
-    std::memcpy(&first, words + i, sizeof first);
-    std::memcpy(&second, words + i + 2, sizeof second);
-    const Pair high = __builtin_shufflevector(first, second, 1, 3, 5, 7) >> low_bits;
-    const auto equal = high == tags;
-    std::uint64_t halves[2];
-    std::memcpy(halves, &equal, sizeof halves);
-    if ((halves[0] | halves[1]) == 0) continue;
-    if (halves[0] != 0) return i + ((halves[0] & 0xffff'ffff) != 0 ? 0 : 1);
-    return i + ((halves[1] & 0xffff'ffff) != 0 ? 2 : 3);
-  }
-  for (; i < count; ++i) {
-    if (BucketEntry{words[i]}.tag() == tag) return i;
-  }
-  return count;
+const TableRoot* follow_root(const View& view, Offset offset) {
+  std::uint64_t top;
+  return follow_root(view, offset, &top);
 }
 
+// Which of 16 slots from `words` on have this tag, one bit each. Four are compared at once: their high halves, which hold
+// the tags, are gathered into one vector. No branches: where a match is cannot be predicted.
+[[gnu::always_inline]] inline std::uint64_t match_16(const std::uint64_t* words, std::uint64_t tag) {
+  using Vector = std::uint32_t __attribute__((vector_size(16)));
+  using Bytes = std::int8_t __attribute__((vector_size(16)));
+  using Halves = std::int16_t __attribute__((vector_size(16)));
+  constexpr unsigned low_bits = BucketEntry::offset_bits - 32;
+  const auto wanted = static_cast<std::uint32_t>(tag);
+  const Vector tags = {wanted, wanted, wanted, wanted};
+  Halves equal[4];
+  for (unsigned i = 0; i < 4; ++i) {
+    Vector first;
+    Vector second;
+    std::memcpy(&first, words + std::size_t{4} * i, sizeof first);
+    std::memcpy(&second, words + std::size_t{4} * i + 2, sizeof second);
+    const auto same = (__builtin_shufflevector(first, second, 1, 3, 5, 7) >> low_bits) == tags;
+    std::memcpy(&equal[i], &same, sizeof same);
+  }
+  // The lowest byte of each comparison.
+  const auto low = __builtin_shufflevector(equal[0], equal[1], 0, 2, 4, 6, 8, 10, 12, 14);
+  const auto high = __builtin_shufflevector(equal[2], equal[3], 0, 2, 4, 6, 8, 10, 12, 14);
+  Bytes low_bytes;
+  Bytes high_bytes;
+  std::memcpy(&low_bytes, &low, sizeof low);
+  std::memcpy(&high_bytes, &high, sizeof high);
+  const Bytes all = __builtin_shufflevector(low_bytes, high_bytes, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+#if defined(__SSE2__)
+  return static_cast<std::uint32_t>(__builtin_ia32_pmovmskb128(__builtin_bit_cast(__attribute__((vector_size(16))) char, all)));
+#else
+  // Each byte is 0 or 255: the bit of its place is kept, and the bytes are added up.
+  std::uint64_t halves[2];
+  std::memcpy(halves, &all, sizeof halves);
+  const auto gather = [](std::uint64_t bytes) { return ((bytes & 0x0101010101010101u) * 0x0102040810204080u) >> 56; };
+  return gather(halves[0]) | (gather(halves[1]) << 8);
+#endif
+}
+
+// The way from the root to a bucket: which entry of the node at each height, the root's last. By repeated division by a
+// constant, which costs a multiplication.
+struct Way {
+  std::array<std::uint64_t, format::table_depth_max + 1> index;
+  Way(std::uint64_t bucket, std::uint64_t depth) {
+    std::uint64_t rest = bucket;
+    for (std::uint64_t height = 0; height < depth; ++height) {
+      index[height] = rest % format::directory_fanout;
+      rest /= format::directory_fanout;
+    }
+    index[depth] = rest;
+  }
+};
+
 // The offset of a bucket (0: empty). False: a directory is damaged, `at` says which.
-bool find_bucket(const View& view, const TableRoot* root, std::uint64_t bucket, Offset& at) {
+[[gnu::always_inline]] inline bool find_bucket(const View& view, const TableRoot* root, std::uint64_t bucket, Offset& at) {
   std::uint64_t height = root->depth();
-  at = Offset{root->entries()[bucket / spans[height]]};
+  const Way way(bucket, height);
+  // That it is inside the root, follow_root has checked.
+  at = Offset{root->entries()[way.index[height]]};
   while (height > 0) {
     const auto* directory = view.follow_node<Directory>(at, Kind::directory);
-    bucket %= spans[height];
-    --height;
-    const std::uint64_t index = bucket / spans[height];
+    const std::uint64_t index = way.index[--height];
     if (directory == nullptr || index >= directory->count()) [[unlikely]]
       return false;
     at = Offset{directory->entries()[index]};
@@ -125,9 +155,10 @@ class Editor {
   explicit Editor(Build& build) : build_(build) {}
 
   Result<void> open(Offset offset) {
-    const TableRoot* root = follow_root(build_.view(), offset);
+    std::uint64_t top;
+    const TableRoot* root = follow_root(build_.view(), offset, &top);
     if (root == nullptr) return build_.view().damage(offset, Kind::table_root);
-    const ByteCount size{TableRoot::size_for(top_count(root->bucket_count, root->depth()))};
+    const ByteCount size{TableRoot::size_for(top)};
     UTAN_ASSIGN(root_, build_.edit(root, offset, size, size));
     return {};
   }
@@ -141,11 +172,10 @@ class Editor {
   // The place of an existing bucket; the path to it is made the build's own.
   Result<Place> place_of(std::uint64_t bucket) {
     std::uint64_t height = root_.at->depth();
-    Place place{root_.at, root_first_word + bucket / spans[height]};
+    const Way way(bucket, height);
+    Place place{root_.at, root_first_word + way.index[height]};
     while (height > 0) {
-      bucket %= spans[height];
-      --height;
-      const std::uint64_t index = bucket / spans[height];
+      const std::uint64_t index = way.index[--height];
       UTAN_ASSIGN(const Made<Directory> directory, edit_directory(place, 0));
       if (index >= directory.at->count()) return damaged(directory.offset);
       place = Place{directory.at, first_word + index};
@@ -417,21 +447,40 @@ FoundRecord find_record(const View& view, Offset root_offset, const Key& key) {
   const std::uint64_t tag = slot_tag(key.hash, bucket->base_level());
   const std::uint64_t count = bucket->count();
   const std::uint64_t* words = bucket->entries();
-  for (std::uint64_t i = next_match(words, 0, count, tag); i < count; i = next_match(words, i + 1, count, tag)) {
-    const BucketEntry entry{words[i]};
-    const Record* record = view.follow_record(entry.record());
-    if (record == nullptr) [[unlikely]] {
-      out.status = Status::damaged;
-      out.damaged = entry.record();
-      return out;
+  // Sixteen slots at a time, also beyond the last, whose matches do not count; but not beyond the end of the file.
+  const bool room = Bucket::size_for((count + 15) & ~std::uint64_t{15}) <= view.size().value - at.value;
+  for (std::uint64_t from = 0; from < count; from += 16) {
+    const std::uint64_t rest = count - from;
+    std::uint64_t matches = 0;
+    if (room) [[likely]] {
+      matches = match_16(words + from, tag);
+      if (rest < 16) matches &= (std::uint64_t{1} << rest) - 1;
+    } else {
+      for (std::uint64_t i = 0; i < std::min<std::uint64_t>(rest, 16); ++i) {
+        matches |= std::uint64_t{BucketEntry{words[from + i]}.tag() == tag} << i;
+      }
     }
-    if (record->key_size == key.bytes.size() && record->key_tag() == key.tag &&
-        std::memcmp(record->key(), key.bytes.data(), key.bytes.size()) == 0) {
-      out.status = Status::found;
-      out.record = record;
-      out.offset = entry.record();
-      out.slot = i;
-      return out;
+    for (; matches != 0; matches &= matches - 1) {
+      const std::uint64_t slot = from + static_cast<unsigned>(std::countr_zero(matches));
+      const BucketEntry entry{words[slot]};
+      // The value's lines come with the key's, not after them.
+      const std::byte* ahead = view.base() + entry.record().value;
+      __builtin_prefetch(ahead + 64);
+      __builtin_prefetch(ahead + 128);
+      const Record* record = view.follow_record(entry.record());
+      if (record == nullptr) [[unlikely]] {
+        out.status = Status::damaged;
+        out.damaged = entry.record();
+        return out;
+      }
+      if (record->key_size == key.bytes.size() && record->key_tag() == key.tag &&
+          std::memcmp(record->key(), key.bytes.data(), key.bytes.size()) == 0) {
+        out.status = Status::found;
+        out.record = record;
+        out.offset = entry.record();
+        out.slot = slot;
+        return out;
+      }
     }
   }
   return out;

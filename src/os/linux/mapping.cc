@@ -75,6 +75,9 @@ Result<std::unique_ptr<Mapping>> map_file(const Descriptor& descriptor, const st
   }
   // A core dump would otherwise hold the whole store. A kernel without the advice only makes larger dumps.
   (void)::madvise(address, reservation.value, MADV_DONTDUMP);
+  // Pages of 2 MiB where the file system has them in its cache: random access to a large store otherwise misses the
+  // processor's translation buffer each time. A file that ends inside such a page has small ones there.
+  (void)::madvise(address, reservation.value, MADV_HUGEPAGE);
   return std::unique_ptr<Mapping>(std::make_unique<LinuxMapping>(address, reservation));
 }
 
