@@ -294,6 +294,7 @@ class Sequence {
     std::vector<Held> held;
     std::function<void(State&)> change;  // what the operation under way changes, until it is in
     States coming;                       // what it may lead to, where nobody can say at which moment it is in
+    StatePtr pinned;                     // what was newest when it last pinned a commit
     StatePtr attempted;                  // what the checkpoint under way stands for
   };
 
@@ -344,8 +345,10 @@ class Sequence {
     Actor& actor = actors_[acting_];
     if (step == Step::cas_won && actor.change) {
       commit_change(actor);
+    } else if (step == Step::pin_validated) {
+      actor.pinned = now();
     } else if (step == Step::checkpoint_pinned) {
-      actor.attempted = now();
+      actor.attempted = actor.pinned;
     } else if (step == Step::checkpoint_slot_claimed && actor.attempted != nullptr) {
       add_possible(actor.attempted);
     }
