@@ -133,6 +133,7 @@ struct Image {
   States heads;       // what the processes may have seen last
   States possible;    // what the disk may hold
   bool in_checkpoint;
+  std::vector<std::byte> flushed;  // the prefix as of the last complete flush; empty: as it is
 };
 
 // What all runs of a test share.
@@ -250,6 +251,7 @@ class Sequence {
         possible_(image.possible) {
     for (const StatePtr& state : heads_) version_ = std::max(version_, state->version);
     for (const StatePtr& state : possible_) version_ = std::max(version_, state->version);
+    flushed_ = image.flushed.empty() ? prefix() : image.flushed;
     start();
   }
   Sequence(const Sequence&) = delete;
@@ -382,7 +384,7 @@ class Sequence {
 
   // Header and checkpoint slots: what is written in place.
   std::vector<std::byte> prefix() const {
-    if (depth_ > 0 || !machine_.exists(store_path)) return {};
+    if (plan_.images_max == 0 || !machine_.exists(store_path)) return {};
     std::vector<std::byte> bytes = machine_.content(store_path);
     bytes.resize(std::min<std::size_t>(bytes.size(), format::regions_offset));
     return bytes;
@@ -448,6 +450,7 @@ class Sequence {
     if (crash == Crash::power_torn) tear(*image.machine);
     if (crash == Crash::power_old_lock) image.machine->put_file(lock_path, old_lock_);
     image.in_checkpoint = in_checkpoint_;
+    if (killed) image.flushed = flushed_;
     image.heads = heads_;
     image.possible = possible_;
     for (const Actor& actor : actors_) {
@@ -1044,7 +1047,7 @@ TEST(Crash, EveryCallFailsOnce) {
   const std::uint64_t seed = test::seed_of_run();
   std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
   Tally tally;
-  const std::uint64_t sequences = test::scaled(1, 300);
+  const std::uint64_t sequences = test::scaled(2, 300);
   for (std::uint64_t i = 0; i < sequences && !HasFailure(); ++i) {
     Plan plan;
     plan.operations = 50;
