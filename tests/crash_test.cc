@@ -80,6 +80,11 @@ void add(States& states, const StatePtr& state) {
   if (std::find(states.begin(), states.end(), state) == states.end()) states.push_back(state);
 }
 
+std::string key_of(std::uint64_t index) {
+  std::string out = "k";  // not as one expression: GCC 12 warns of that where it optimizes
+  return out += std::to_string(index);
+}
+
 std::string versions_of(const States& states) {
   std::string out;
   for (const StatePtr& state : states) {
@@ -102,7 +107,7 @@ std::string difference(const State& found, const State& expected) {
            std::to_string(std::hash<std::string>{}(at->second) % 10'000) + ")";
   };
   for (std::uint64_t i = 0; i < key_count; ++i) {
-    const std::string key = "k" + std::to_string(i);
+    const std::string key = key_of(i);
     if (of(found, key) != of(expected, key))
       out += " " + key + ": " + of(found, key) + ", expected " + of(expected, key) + ";";
   }
@@ -564,7 +569,7 @@ class Sequence {
 
   void write_something(std::size_t index) {
     const object::Table& table = *actors_[index].table;
-    const std::string key = "k" + std::to_string(random_.below(key_count));
+    const std::string key = key_of(random_.below(key_count));
     if (random_.one_in(4)) {
       commits(
           index, [key](State& state) { state.content.erase(key); },
