@@ -560,7 +560,8 @@ Result<FileHeader> Session::read_header() const {
   return format::choose_header(copies[0], copies[1], heap_.file_size());
 }
 
-// Writes the copy that does not count, word by word: others may be writing the very same at this moment.
+// Writes the copy that does not count, word by word: others may be writing the very same at this moment. The copy that
+// counts is durable: this one may come to the disk in parts.
 Result<void> Session::write_header(const FileHeader& header) {
   FileHeader now = header;
   ++now.sequence;
@@ -577,13 +578,19 @@ Result<void> Session::write_header(const FileHeader& header) {
   return {};
 }
 
-void Session::rewrite_newest_slot() {
+// Makes the next flush write this page of the header or of a slot, whose last word means nothing: after a failed flush
+// the kernel takes a page that never reached the disk for clean.
+void Session::touch_page(Offset page) {
+  auto* last = reinterpret_cast<std::uint64_t*>(data_map_->data() + page.value + format::page_size) - 1;
+  std::atomic_ref<std::uint64_t>(*last).fetch_add(1, std::memory_order_relaxed);  // relaxed: nobody reads it
+}
+
+void Session::touch_newest_slot() {
   const std::uint64_t durable = coordination_.fixed().durable_number.load(std::memory_order_seq_cst);
   for (std::uint64_t i = 0; i < format::checkpoint_slot_count; ++i) {
     auto* slot = reinterpret_cast<CheckpointSlot*>(data_map_->data() + format::slot_offset(i).value);
     const std::atomic_ref<std::uint64_t> number(slot->number);
-    const std::uint64_t now = number.load(std::memory_order_relaxed);
-    if (now == durable) number.store(now, std::memory_order_relaxed);
+    if (number.load(std::memory_order_relaxed) == durable) touch_page(format::slot_offset(i));
   }
 }
 
@@ -596,19 +603,20 @@ Result<void> Session::mark() {
                                       "): close it everywhere and open it again; what was not durable is lost");
   }
   UTAN_ASSIGN(FileHeader header, read_header());
-  // The flush also makes the checkpoint durable that this session stands on, before anything it does not need is
-  // reused. Its slot is written again for that: after a failed flush the kernel takes a page that never reached the
-  // disk for clean.
-  rewrite_newest_slot();
-  if (header.incarnation != fixed.header.incarnation || header.clean != 0) {
+  // What this session stands on may be in the page cache alone, left by somebody who died before his flush or whose
+  // flush failed: it is made durable before anything is changed that only it does not need. For the checkpoint that is
+  // all that it replaced, for the header the other copy.
+  touch_newest_slot();
+  const bool named = header.incarnation == fixed.header.incarnation && header.clean == 0;
+  if (!named) touch_page(format::header_copy_offset(header.sequence));
+  Result<void> flushed = data_file_->flush();
+  if (!flushed.ok()) return fail_flush(std::move(flushed).error());
+  if (!named) {
     header.incarnation = fixed.header.incarnation;
     header.clean = 0;
     header.trusted_from = fixed.header.trusted_from;
     header.number_floor = fixed.header.number_floor;
     UTAN_TRY(write_header(header));
-  } else {
-    Result<void> flushed = data_file_->flush();
-    if (!flushed.ok()) return fail_flush(std::move(flushed).error());
   }
   // Its name as well: whoever created it may not have come to that yet.
   UTAN_TRY(system_->flush_folder_of(path_));

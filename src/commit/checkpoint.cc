@@ -73,7 +73,10 @@ std::uint64_t Session::claim_slot() {
 Result<void> Session::checkpoint() {
   auto& fixed = coordination_.fixed();
   if (fixed.marked.load(std::memory_order_acquire) != static_cast<std::uint64_t>(format::Marked::yes)) {
-    return {};  // nothing was written since the store was opened
+    // Nothing was written since the store was opened. But a checkpoint that was found after a crash may be in the page
+    // cache alone, its writer having died before the flush: marking makes it durable.
+    UTAN_ASSIGN(const format::FileHeader header, read_header());
+    if (header.clean != 0) return {};
   }
   UTAN_TRY(prepare_writing());
   UTAN_ASSIGN(const PinPlace place, claim_pin());

@@ -124,7 +124,8 @@ class Session {
 
   void map_heap();
   Result<void> mark();
-  void rewrite_newest_slot();
+  void touch_page(Offset page);
+  void touch_newest_slot();
   Result<void> write_header(const format::FileHeader& header);
   Result<format::FileHeader> read_header() const;
   Result<std::uint64_t> claim_line();
