@@ -54,7 +54,6 @@ struct Registry {
       Attachment* attachment = place->attachment.load(std::memory_order_acquire);
       if (attachment == nullptr) continue;
       new (&attachment->mutex_) std::mutex;
-      attachment->session_->forget_in_child();
     }
   }
 

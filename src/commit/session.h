@@ -67,7 +67,7 @@ class Session {
   // Leaves the store. The last to leave a changed store makes a checkpoint and closes it cleanly. Nobody may use the
   // session during or after it. Idempotent.
   Result<void> leave();
-  // In a child made by fork: lets go of the parent's descriptors, so that its locks end with it. Async-signal-safe.
+  // In a child: lets go of the parent's files, so that its locks end with it also where no fork handler has run.
   void forget_in_child();
 
   bool forked() const {
