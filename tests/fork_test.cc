@@ -607,12 +607,11 @@ TEST_P(AtMoment, OfAnotherThreadTheChildInheritsNothing) {
                    if (at != wanted.step || wanted.done) return;
                    wanted.done = true;
                    if (::fork() == 0) {
+                     wanted.family->tell();  // fork has returned here, so its handlers have run
                      wanted.family->wait();  // for the end
                      ::_exit(0);
                    }
-                   if (wanted.later) return;
-                   wanted.family->tell();
-                   TestPipe().wait();  // killed here
+                   if (!wanted.later) TestPipe().wait();  // killed here
                  },
                  &there};
     close(std::move(store));
@@ -621,7 +620,10 @@ TEST_P(AtMoment, OfAnotherThreadTheChildInheritsNothing) {
     self.tell();
     TestPipe().wait();  // killed here
   });
-  ASSERT_TRUE(family.told());
+  ASSERT_TRUE(family.told()) << "the child";
+  if (later) {
+    ASSERT_TRUE(family.told()) << "the parent";
+  }
   family.kill_parent();
   auto store = test::open_store(path_, {.timeout = milliseconds(500)});
   if (store != nullptr) {
