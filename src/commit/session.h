@@ -55,7 +55,7 @@ struct PinPlace {
   unsigned index = 0;
 };
 
-class Session {
+class Session : public std::enable_shared_from_this<Session> {
  public:
   // Opens, creates or recovers the store at `path`.
   static Result<std::shared_ptr<Session>> open(os::System& system, const std::string& path, const OpenOptions& options);
@@ -148,12 +148,12 @@ class Session {
   std::unique_ptr<os::Mapping> data_map_;
   std::unique_ptr<os::Mapping> coordination_map_;
   std::unique_ptr<os::ForkSentinel> sentinel_;
+  std::uint64_t unique_id_ = 0;  // beside the sentinel: each operation looks at both
   format::Coordination coordination_;
   heap::Heap heap_;
   std::uint64_t hash_seed_ = 0;
   std::uint32_t entry_ = 0;
   format::OwnerOfLine owner_;
-  std::uint64_t unique_id_ = 0;
   bool left_ = false;
 
   std::mutex mutex_;  // of the members below, and of adoption: two threads share the file's locks
