@@ -32,6 +32,8 @@ constexpr std::uint64_t reservation_factor = 16;
 // A recovered store numbers its commits from here on, so that what the lost ones wrote never looks like the present
 // (D3).
 constexpr std::uint64_t recovery_jump = std::uint64_t{1} << 40;
+constexpr std::uint64_t pause_min_ns = 500'000;
+constexpr std::uint64_t pause_limit_ns = 32'000'000;
 
 template <class T>
 std::span<std::byte> bytes_of(T& object) {
@@ -79,12 +81,9 @@ class Opener {
                      path_ + ": somebody else is creating, recovering or replacing this store; gave up after " +
                          std::to_string(options_.timeout.value / 1'000'000) + " ms");
       }
-      // Whoever waits holds no lock: somebody needs to be alone for a moment to make what all wait for. And they do not
-      // wait in step.
+      // Whoever waits holds no lock: somebody needs to be alone for a moment to make what all wait for.
       session_.reset();
-      std::uint64_t random = 0;
-      UTAN_TRY(system_.random(bytes_of(random)));
-      system_.sleep(Nanoseconds{200'000 + random % 1'000'000});
+      UTAN_TRY(back_off());
     }
     session_->unique_id_ = next_unique_id();
     session_->adopt_dead();
@@ -93,6 +92,17 @@ class Opener {
   }
 
  private:
+  // Those who meet again and again wait for random times that grow, so that one of them finds the others asleep.
+  Result<void> back_off() {
+    std::uint64_t random = 0;
+    UTAN_TRY(system_.random(bytes_of(random)));
+    const std::uint64_t now_ns = system_.monotonic_now().value;
+    const std::uint64_t rest_ns = deadline_.value > now_ns ? deadline_.value - now_ns : 0;
+    system_.sleep(Nanoseconds{std::min(100'000 + random % pause_max_ns_, rest_ns + 1)});
+    pause_max_ns_ = std::min(2 * pause_max_ns_, pause_limit_ns);
+    return {};
+  }
+
   bool writes() const { return options_.mode != OpenMode::read_only; }
   std::string lock_path() const { return path_ + "-lock"; }
 
@@ -227,8 +237,10 @@ class Opener {
     if (!usable) {
       // Made under the exclusive lock, used under the shared one again; claim_entry looks whether it still is the one.
       UTAN_ASSIGN(const bool made, make_coordination_anew());
+      // Whoever could not holds no lock now, and takes none: of several who convert theirs at once, the last is alone.
+      if (!made) return false;
       UTAN_ASSIGN(const bool locked_again, file.try_lock(os::LockMode::shared));
-      if (!made || !locked_again) return false;
+      if (!locked_again) return false;
       UTAN_ASSIGN(usable, open_coordination(status));
       if (!usable) return false;
     }
@@ -531,6 +543,7 @@ class Opener {
   std::uint64_t object_index_high_ = 0;
   bool closed_ = false;           // the coordination file that was looked at last ended with a clean close
   std::uint64_t made_inode_ = 0;  // of the coordination file that this call made
+  std::uint64_t pause_max_ns_ = pause_min_ns;
 };
 
 void Session::map_heap() { heap_ = heap::Heap(data_map_->data(), data_map_->reserved(), coordination_, *data_file_); }
