@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
 #include <functional>
@@ -1055,6 +1056,53 @@ TEST_F(Attach, ALinkToNoFileMakesOneWhereItPoints) {
   EXPECT_TRUE(std::filesystem::is_symlink(folder_.path("symbolic")));
 }
 
+TEST_F(Attach, WhatAKillLeftOfALockFileInTheMakingIsRemoved) {
+  put_in(path_, "k", "v");
+  ASSERT_EQ(::unlink(lock_path_.c_str()), 0);
+  std::ofstream(lock_path_ + ".new") << "half";
+  EXPECT_EQ(get_from(path_, "k"), "v");
+  EXPECT_EQ(::access((lock_path_ + ".new").c_str(), F_OK), -1);
+}
+
+// In the file that is there, as removing one takes long; and in a new one where it would not look the same.
+TEST_F(Attach, TheLockFileIsReusedAfterACleanCloseIfItLooksAsANewOneWould) {
+  put_in(path_, "k", "v");
+  struct stat before {};
+  struct stat after {};
+  ASSERT_EQ(::stat(lock_path_.c_str(), &before), 0);
+  put_in(path_, "k", "w");
+  EXPECT_EQ(get_from(path_, "k"), "w");
+  ASSERT_EQ(::stat(lock_path_.c_str(), &after), 0);
+  EXPECT_EQ(after.st_ino, before.st_ino);
+  ASSERT_EQ(::chmod(path_.c_str(), 0600), 0);
+  EXPECT_EQ(get_from(path_, "k"), "w");
+  ASSERT_EQ(::stat(lock_path_.c_str(), &after), 0);
+  EXPECT_EQ(after.st_mode & 07777U, 0600U);
+}
+
+// More threads than a new lock file has lines: those that are cleared are all that were used.
+TEST_F(Attach, AReusedLockFileHoldsNothingOfTheLastSession) {
+  {
+    const auto store = test::open_store(path_);
+    std::vector<std::thread> threads;
+    for (std::uint64_t t = 0; t < 2 * format::lines_per_growth; ++t) {
+      threads.emplace_back([&] { put_in(*store, "k", "v"); });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+  const auto store = test::open_store(path_);
+  const auto coordination = store->attachment().session().value()->coordination();
+  EXPECT_EQ(coordination.fixed().line_count.load(), format::lines_per_growth);
+  struct stat status {};
+  ASSERT_EQ(::stat(lock_path_.c_str(), &status), 0);
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  for (std::uint64_t i = 0; format::coordination_size(i + 1) <= size; ++i) {
+    const auto* words = reinterpret_cast<const std::uint64_t*>(&coordination.line(i));
+    EXPECT_TRUE(std::all_of(words, words + sizeof(format::Line) / 8, [](std::uint64_t word) { return word == 0; }))
+        << "line " << i;
+  }
+}
+
 // The other name has another lock file: whoever comes by it is kept out, not let in beside the first.
 TEST_F(Attach, AHardLinkDoesNotLetASecondProcessInBesideTheFirst) {
   put_in(path_, "k", "v");
@@ -1065,7 +1113,7 @@ TEST_F(Attach, AHardLinkDoesNotLetASecondProcessInBesideTheFirst) {
     self.pause();
   });
   ASSERT_TRUE(neighbour.paused());
-  EXPECT_EQ(Store::open(os::linux_system(), folder_.path("hard"), {}).code(), Code::in_use);
+  expect_refused(folder_.path("hard"), {}, Code::in_use, "another of the file's 2 names");
   neighbour.go_on();
   EXPECT_TRUE(neighbour.ended_well());
   EXPECT_EQ(get_from(folder_.path("hard"), "k"), "w");

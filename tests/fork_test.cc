@@ -583,6 +583,72 @@ TEST_F(Fork, AtEachStepOfOperations) {
   EXPECT_LE(test::walk(*store).leaked_count, test::leaked_max(*store));
 }
 
+// A fork while another thread opens or closes: the child lives on, and the parent dies at once or, with `later`, when
+// it has come through. The child must not keep the parent's entry, or its lock of the file, alive.
+struct Moment {
+  Step step;
+  bool later;
+};
+class AtMoment : public Fork, public ::testing::WithParamInterface<Moment> {};
+
+TEST_P(AtMoment, OfAnotherThreadTheChildInheritsNothing) {
+  const auto [step, later] = GetParam();
+  Family family([this, step = step, later = later](Family& self) {
+    struct There {
+      Step step;
+      Family* family;
+      bool later;
+      bool done;
+    } there{step, &self, later, false};
+    auto store = test::open_store(path_);
+    test::put(*test::open_table(*store, "t"), "k", "v");
+    step_hook = {[](void* context, Step at) {
+                   auto& wanted = *static_cast<There*>(context);
+                   if (at != wanted.step || wanted.done) return;
+                   wanted.done = true;
+                   if (::fork() == 0) {
+                     wanted.family->tell();  // fork has returned here, so its handlers have run
+                     wanted.family->wait();  // for the end
+                     ::_exit(0);
+                   }
+                   if (!wanted.later) TestPipe().wait();  // killed here
+                 },
+                 &there};
+    close(std::move(store));
+    store = test::open_store(path_);
+    EXPECT_TRUE(there.done);
+    self.tell();
+    TestPipe().wait();  // killed here
+  });
+  ASSERT_TRUE(family.told()) << "the child";
+  if (later) {
+    ASSERT_TRUE(family.told()) << "the parent";
+  }
+  family.kill_parent();
+  auto store = test::open_store(path_, {.timeout = milliseconds(500)});
+  if (store != nullptr) {
+    EXPECT_EQ(store->statistics()->processes.value, 1U) << "the parent's entry looks alive";
+    EXPECT_EQ(test::get(*test::open_table(*store, "t"), "k"), "v");
+    close(std::move(store));
+    const auto fresh = Store::open(os::linux_system(), path_, {.mode = commit::OpenMode::fresh});
+    EXPECT_TRUE(fresh.ok()) << fresh.error().message();
+  }
+  EXPECT_TRUE(family.all_ended());
+}
+
+std::vector<Moment> moments() {
+  std::vector<Moment> out;
+  for (const Step step : {Step::recover_started, Step::attach_coordination_made, Step::attach_entry_claimed,
+                          Step::close_checkpointed, Step::close_exclusive, Step::close_flagged}) {
+    for (const bool later : {false, true}) out.push_back({step, later});
+  }
+  return out;
+}
+INSTANTIATE_TEST_SUITE_P(Every, AtMoment, ::testing::ValuesIn(moments()),
+                         [](const ::testing::TestParamInfo<Moment>& test) {
+                           return step_name(test.param.step) + std::string(test.param.later ? "_later" : "_at_once");
+                         });
+
 #endif
 
 // --- Several processes, the same file --------------------------------------------------------------------------------

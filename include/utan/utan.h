@@ -103,7 +103,9 @@ typedef struct utan_open_options {
 } utan_open_options;
 
 /* Opens the store at `path` (bytes, ended by NUL). `options` may be null. Opening an existing store writes nothing to it
- * and takes the same time whatever its size. The same file opened twice in a process shares one attachment.
+ * and takes the same time whatever its size. The same file opened twice in a process shares one attachment. Beside it
+ * lies PATH-lock, through which the processes that have it open work together: it is made when it is missing, means
+ * nothing once all have closed the store, and must not be deleted, copied or replaced before.
  * Errors: UTAN_NOT_FOUND, UTAN_FORMAT, UTAN_VERSION, UTAN_CORRUPTION, UTAN_PERMISSION, UTAN_TIMEOUT, UTAN_NO_SPACE,
  * UTAN_INVALID, UTAN_IN_USE, UTAN_UNSUPPORTED, UTAN_IO. */
 UTAN_API utan_code utan_open(const char *path, const utan_open_options *options, utan_store **store);

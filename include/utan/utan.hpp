@@ -242,6 +242,7 @@ struct Options {
 // An open store, or a snapshot of one. Closed when it and its tables are gone, or by close().
 class Store {
  public:
+  // Beside the file lies `path`-lock: leave it there while anybody has the store open (utan_open).
   static Store open(const std::string& path, const Options& options = {}) {
     utan_open_options o{};
     o.struct_size = sizeof o;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <optional>
 #include <span>
 
 #include "base/check.h"
@@ -32,6 +33,11 @@ constexpr std::uint64_t reservation_factor = 16;
 // A recovered store numbers its commits from here on, so that what the lost ones wrote never looks like the present
 // (D3).
 constexpr std::uint64_t recovery_jump = std::uint64_t{1} << 40;
+constexpr std::uint64_t pause_min_ns = 500'000;
+constexpr std::uint64_t pause_limit_ns = 32'000'000;
+// A coordination file in which more lines than these were used is not made anew in place: clearing it would cost more
+// than a new one.
+constexpr std::uint64_t cleared_line_count_max = 256;
 
 template <class T>
 std::span<std::byte> bytes_of(T& object) {
@@ -59,7 +65,8 @@ class Opener {
       : system_(system),
         path_(std::move(path)),
         options_(options),
-        deadline_(system.monotonic_now() + options.timeout) {}
+        deadline_(system.monotonic_now() + options.timeout),
+        boot_(system.boot_id()) {}
 
   Result<std::shared_ptr<Session>> run() {
     if (options_.mode == OpenMode::fresh) {
@@ -79,12 +86,9 @@ class Opener {
                      path_ + ": somebody else is creating, recovering or replacing this store; gave up after " +
                          std::to_string(options_.timeout.value / 1'000'000) + " ms");
       }
-      // Whoever waits holds no lock: somebody needs to be alone for a moment to make what all wait for. And they do not
-      // wait in step.
+      // Whoever waits holds no lock: somebody needs to be alone for a moment to make what all wait for.
       session_.reset();
-      std::uint64_t random = 0;
-      UTAN_TRY(system_.random(bytes_of(random)));
-      system_.sleep(Nanoseconds{200'000 + random % 1'000'000});
+      UTAN_TRY(back_off());
     }
     session_->unique_id_ = next_unique_id();
     session_->adopt_dead();
@@ -93,6 +97,17 @@ class Opener {
   }
 
  private:
+  // Those who meet again and again wait for random times that grow, so that one of them finds the others asleep.
+  Result<void> back_off() {
+    std::uint64_t random = 0;
+    UTAN_TRY(system_.random(bytes_of(random)));
+    const std::uint64_t now_ns = system_.monotonic_now().value;
+    const std::uint64_t rest_ns = deadline_.value > now_ns ? deadline_.value - now_ns : 0;
+    system_.sleep(Nanoseconds{std::min(100'000 + random % pause_max_ns_, rest_ns + 1)});
+    pause_max_ns_ = std::min(2 * pause_max_ns_, pause_limit_ns);
+    return {};
+  }
+
   bool writes() const { return options_.mode != OpenMode::read_only; }
   std::string lock_path() const { return path_ + "-lock"; }
 
@@ -227,8 +242,10 @@ class Opener {
     if (!usable) {
       // Made under the exclusive lock, used under the shared one again; claim_entry looks whether it still is the one.
       UTAN_ASSIGN(const bool made, make_coordination_anew());
+      // Whoever could not holds no lock now, and takes none: of several who convert theirs at once, the last is alone.
+      if (!made) return false;
       UTAN_ASSIGN(const bool locked_again, file.try_lock(os::LockMode::shared));
-      if (!made || !locked_again) return false;
+      if (!locked_again) return false;
       UTAN_ASSIGN(usable, open_coordination(status));
       if (!usable) return false;
     }
@@ -272,6 +289,8 @@ class Opener {
 
   // Opens what is there. False: it is missing or not to be believed, and must be made anew.
   Result<bool> open_coordination(const os::FileStatus& data) {
+    closed_ = false;
+    own_ = false;
     Result<std::unique_ptr<os::File>> opened =
         system_.open(lock_path(), os::Access::read_write, os::Creation::existing, 0);
     if (opened.code() == Code::not_found) return false;
@@ -289,7 +308,7 @@ class Opener {
     const CoordinationFixed& fixed = session_->coordination_.fixed();
     if (others) return true;
     // Nobody is alive: what has written nothing holds nothing, and a failed flush ends with its users.
-    if (lock_status_.identity.inode == made_inode_) return true;
+    if (fixed.header.incarnation == made_incarnation_) return true;
     return fixed.marked.load(std::memory_order_acquire) == static_cast<std::uint64_t>(Marked::yes) &&
            fixed.health.load(std::memory_order_acquire) == 0;
   }
@@ -301,12 +320,12 @@ class Opener {
         own.version != format::coordination_version || own.checksum != format::coordination_checksum(own)) {
       return false;
     }
-    const std::optional<os::BootId> boot = system_.boot_id();
-    if (own.boot_id_known == 0 || !boot || std::memcmp(own.boot_id, boot->data(), boot->size()) != 0) return false;
+    if (own.boot_id_known == 0 || !boot_ || std::memcmp(own.boot_id, boot_->data(), boot_->size()) != 0) return false;
     if (own.data_device != data.identity.device || own.data_inode != data.identity.inode ||
         own.own_inode != lock_status_.identity.inode || own.store_id != header_.store_id) {
       return false;
     }
+    own_ = true;
     const auto marked = static_cast<Marked>(fixed.marked.load(std::memory_order_acquire));
     const bool fresh = marked == Marked::no && header_.incarnation == own.incarnation_before;
     const bool running = marked != Marked::closed && header_.incarnation == own.incarnation && header_.clean == 0;
@@ -403,11 +422,15 @@ class Opener {
     UTAN_ASSIGN(const bool others, file.others_hold_bytes(0, format::process_entry_count));
     // One who has just closed the store cleanly is about to let go of his byte.
     if (others && closed_) return false;
+    if (others && status.link_count > 1) {
+      return Error(Code::in_use, "other processes have this store open, by another of the file's " +
+                                     std::to_string(status.link_count) +
+                                     " names (hard links): open it by the name that they use. Or its lock file " +
+                                     lock_path() + " was deleted or replaced: then close it everywhere first");
+    }
     if (others) {
-      return Error(
-          Code::in_use,
-          "other processes have this store open, but its lock file was deleted or replaced: close it everywhere, "
-          "then open it again");
+      return Error(Code::in_use, "other processes have this store open, but its lock file was deleted or replaced (" +
+                                     lock_path() + "): close it everywhere, then open it again");
     }
     UTAN_TRY(write_coordination(status));
     return true;
@@ -447,13 +470,19 @@ class Opener {
 
   Result<void> write_coordination(const os::FileStatus& data) {
     UTAN_ASSIGN(const CheckpointSlot checkpoint, newest_checkpoint(data.size));
-    std::uint64_t random[2];
-    UTAN_TRY(system_.random(bytes_of(random)));
-    random[0] |= 1;  // its low half is part of owner words, where all zeroes mean nobody
-    const std::string temporary = lock_path() + ".new-" + std::to_string(random[1]);
+    std::uint64_t incarnation = 0;
+    UTAN_TRY(system_.random(bytes_of(incarnation)));
+    incarnation |= 1;  // its low half is part of owner words, where all zeroes mean nobody
+    const std::uint64_t lines = clearable_lines(data);
+    if (lines != 0) return write_coordination_in_place(data, checkpoint, incarnation, lines);
+    // One name for all, since one at a time is here: what a kill has left is removed by the next.
+    const std::string temporary = lock_path() + ".new";
+    if (Result<void> removed = system_.remove(temporary); !removed.ok() && removed.code() != Code::not_found) {
+      return removed;
+    }
     UTAN_ASSIGN(std::unique_ptr<os::File> file,
                 system_.open(temporary, os::Access::read_write, os::Creation::create_new, data.mode | 0600));
-    Result<void> made = fill_coordination(*file, data, checkpoint, random[0]);
+    Result<void> made = fill_coordination(*file, data, checkpoint, incarnation);
     step(Step::attach_coordination_made);
     if (made.ok()) {
       system_.match_ownership(temporary, data);
@@ -467,32 +496,69 @@ class Opener {
     return {};
   }
 
+  // How many lines must be cleared to make coordination anew in the file that is there; 0: that cannot be done. Only in
+  // a file that this boot's processes made for this very store, so that what it says of itself can be relied on, and
+  // that looks as a new one would.
+  std::uint64_t clearable_lines(const os::FileStatus& data) const {
+    if (!own_ || lock_status_.link_count != 1 || lock_status_.mode != data.mode || lock_status_.user != data.user ||
+        lock_status_.group != data.group) {
+      return 0;
+    }
+    const CoordinationFixed& fixed = session_->coordination_.fixed();
+    const std::uint64_t lines = std::max(fixed.line_high.load(std::memory_order_acquire), format::lines_per_growth);
+    if (lines > cleared_line_count_max || lock_status_.size.value < format::coordination_size(lines)) return 0;
+    return lines;
+  }
+
+  // Removing a file of this size would take longer than all the rest of opening. Nobody else has it mapped who could
+  // still use it: nobody holds a byte, and whoever attaches looks at it under the lock that is held exclusively here.
+  // The header goes first and comes last: a kill between leaves a file that nobody believes and nobody reuses.
+  Result<void> write_coordination_in_place(const os::FileStatus& data, const CheckpointSlot& checkpoint,
+                                           std::uint64_t incarnation, std::uint64_t lines) {
+    session_->coordination_ = Coordination();
+    session_->coordination_map_.reset();  // what is mapped is not written
+    os::File& file = *session_->lock_file_;
+    // Piece by piece: fresh memory of that size would cost more than the writing.
+    constexpr std::uint64_t piece = 16 * 1024;
+    const std::byte zeroes[piece]{};
+    UTAN_TRY(file.write(Offset{0}, std::span(zeroes).first(sizeof(CoordinationHeader))));
+    const std::uint64_t end = format::coordination_size(lines);
+    for (std::uint64_t at = 0; at < end; at += piece) {
+      UTAN_TRY(file.write(Offset{at}, std::span(zeroes).first(std::min(piece, end - at))));
+    }
+    step(Step::attach_coordination_made);
+    UTAN_TRY(fill_coordination(file, data, checkpoint, incarnation));
+    step(Step::attach_coordination_renamed);
+    return {};
+  }
+
   Result<void> fill_coordination(os::File& file, const os::FileStatus& data, const CheckpointSlot& checkpoint,
                                  std::uint64_t incarnation) {
     UTAN_TRY(file.allocate(ByteCount{format::coordination_size_min}));
     UTAN_ASSIGN(const os::FileStatus own, file.status());
+    const std::uint64_t size = usable_size(data.size);
+    UTAN_TRY(hint_regions(file, size));
     // Written, not mapped: the zeroes that follow need no writing at all.
     alignas(CoordinationFixed) std::byte space[sizeof(CoordinationFixed)]{};
     auto& fixed = *new (space) CoordinationFixed{};
     CoordinationHeader& header = fixed.header;
     std::memcpy(header.magic, format::coordination_magic, sizeof header.magic);
     header.version = format::coordination_version;
-    if (const std::optional<os::BootId> boot = system_.boot_id()) {
+    if (boot_) {
       header.boot_id_known = 1;
-      std::memcpy(header.boot_id, boot->data(), boot->size());
+      std::memcpy(header.boot_id, boot_->data(), boot_->size());
     }
     header.store_id = header_.store_id;
     header.data_device = data.identity.device;
     header.data_inode = data.identity.inode;
     header.own_inode = own.identity.inode;
-    made_inode_ = own.identity.inode;
+    made_incarnation_ = incarnation;
     header.incarnation = incarnation;
     header.incarnation_before = header_.incarnation;
     const bool clean = header_.clean != 0;
     header.number_floor =
         clean ? checkpoint.number + 1 : std::max(checkpoint.number, header_.number_floor) + recovery_jump;
     header.opening_number = checkpoint.number;
-    const std::uint64_t size = usable_size(data.size);
     header.trusted_from = clean ? header_.trusted_from : format::segment_count(ByteCount{size});
     header.checksum = format::coordination_checksum(header);
     fixed.head.store(HeadWord::make(Offset{checkpoint.offset}, CommitNumber{checkpoint.number}).word);
@@ -502,8 +568,10 @@ class Opener {
     fixed.chunk_size.store(header_.chunk_size);
     fixed.durable_number.store(checkpoint.number);
     fixed.leaked_count_max.store(header_.leaked_count_max);
-    UTAN_TRY(file.write(Offset{0}, std::span<const std::byte>(space)));
-    return hint_regions(file, size);
+    // The header last: without it nobody believes the rest.
+    const std::span<const std::byte> all(space);
+    UTAN_TRY(file.write(Offset{sizeof header}, all.subspan(sizeof header)));
+    return file.write(Offset{0}, all.first(sizeof header));
   }
 
   // Which segments have room stands in the data file; that their regions may have some is said anew.
@@ -525,12 +593,16 @@ class Opener {
   std::string path_;
   OpenOptions options_;
   Nanoseconds deadline_;
+  const std::optional<os::BootId> boot_;
   std::shared_ptr<Session> session_;
   FileHeader header_{};
   os::FileStatus lock_status_;
   std::uint64_t object_index_high_ = 0;
-  bool closed_ = false;           // the coordination file that was looked at last ended with a clean close
-  std::uint64_t made_inode_ = 0;  // of the coordination file that this call made
+  // Of the coordination file that was looked at last:
+  bool closed_ = false;  // it ended with a clean close
+  bool own_ = false;     // processes of this boot made it for this very store
+  std::uint64_t made_incarnation_ = 0;  // of the coordination that this call made
+  std::uint64_t pause_max_ns_ = pause_min_ns;
 };
 
 void Session::map_heap() { heap_ = heap::Heap(data_map_->data(), data_map_->reserved(), coordination_, *data_file_); }

@@ -1,7 +1,8 @@
 #include "commit/attachment.h"
 
-#include <algorithm>
 #include <new>
+#include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "commit/thread.h"
@@ -54,14 +55,22 @@ struct Registry {
       Attachment* attachment = place->attachment.load(std::memory_order_acquire);
       if (attachment == nullptr) continue;
       new (&attachment->mutex_) std::mutex;
-      attachment->session_->forget_in_child();
     }
+  }
+
+  Result<void> hook(os::System& system) {
+    for (const Hooked* one = hooked; one != nullptr; one = one->next) {
+      if (one->system == &system) return {};
+    }
+    UTAN_TRY(system.at_fork_in_child(&Registry::in_child));
+    hooked = new Hooked{&system, hooked};
+    return {};
   }
 
   Attachment* find(os::System& system, os::FileIdentity identity, bool read_only) const {
     for (Place* place = first.load(std::memory_order_acquire); place != nullptr; place = place->next) {
       Attachment* attachment = place->attachment.load(std::memory_order_acquire);
-      if (attachment != nullptr && attachment->system_ == &system && attachment->session_->identity() == identity &&
+      if (attachment != nullptr && attachment->system_ == &system && attachment->current_.load(std::memory_order_acquire)->identity() == identity &&
           attachment->read_only() == read_only) {
         return attachment;
       }
@@ -91,7 +100,12 @@ struct Registry {
 
   std::mutex mutex;
   std::atomic<Place*> first{nullptr};
-  std::vector<os::System*> hooked;  // systems whose fork handler is registered
+  // Systems whose fork handler is registered; changed by one store, so that a fork finds it whole.
+  struct Hooked {
+    os::System* system;
+    const Hooked* next;
+  };
+  const Hooked* hooked = nullptr;
 };
 
 Attachment::Attachment(os::System& system, std::string path, const OpenOptions& options,
@@ -99,11 +113,15 @@ Attachment::Attachment(os::System& system, std::string path, const OpenOptions& 
     : system_(&system),
       path_(std::move(path)),
       options_(options),
-      session_id_(session->unique_id()),
-      session_(std::move(session)) {
+      current_(session.get()),
+      held_(new Held{std::move(session), nullptr}) {
   // A child opens what its parent had; it never creates or replaces it.
   if (options_.mode != OpenMode::read_only) options_.mode = OpenMode::existing;
   options_.chunk_size = 0;
+}
+
+Attachment::~Attachment() {
+  while (held_ != nullptr) delete std::exchange(held_, held_->older);
 }
 
 Result<Attachment*> Attachment::open(os::System& system, const std::string& path, const OpenOptions& options) {
@@ -111,10 +129,7 @@ Result<Attachment*> Attachment::open(os::System& system, const std::string& path
   UTAN_TRY(check_options(resolved, options));
   Registry& registry = Registry::instance();
   std::unique_lock lock(registry.mutex);
-  if (std::find(registry.hooked.begin(), registry.hooked.end(), &system) == registry.hooked.end()) {
-    UTAN_TRY(system.at_fork_in_child(&Registry::in_child));
-    registry.hooked.push_back(&system);
-  }
+  UTAN_TRY(registry.hook(system));
   const Result<os::FileStatus> status = system.status(resolved);
   if (status.ok()) {
     Attachment* open = registry.find(system, status->identity, options.mode == OpenMode::read_only);
@@ -155,30 +170,31 @@ Result<void> Attachment::close(Attachment* attachment) {
   if (--attachment->handles_ > 0) return {};
   registry.remove(attachment);
   Result<void> left;
-  if (!attachment->session_->forked()) left = attachment->session_->leave();
+  Session* const session = attachment->current_.load(std::memory_order_acquire);
+  if (!session->forked()) left = session->leave();
   delete attachment;
   return left;
 }
 
 Result<void> Attachment::attach_in_child() {
   const std::lock_guard lock(mutex_);
-  if (!session_->forked()) return {};  // another thread was faster
+  Session* const parents = held_->session.get();
+  if (!parents->forked()) return {};  // another thread was faster
   // Also where no handler ran: the parent's locks must not seem alive because of this process.
-  session_->forget_in_child();
+  parents->forget_in_child();
   UTAN_ASSIGN(std::shared_ptr<Session> fresh, Session::open(*system_, path_, options_));
-  if (fresh->identity() != session_->identity()) {
+  if (fresh->identity() != parents->identity()) {
     static_cast<void>(fresh->leave());
     return Error(Code::closed, path_ + ": the file was replaced since this process was forked: open it again");
   }
-  parents_.push_back(std::move(session_));
-  session_ = std::move(fresh);
-  session_id_.store(session_->unique_id(), std::memory_order_release);
+  held_ = new Held{std::move(fresh), held_};
+  current_.store(held_->session.get(), std::memory_order_release);
   return {};
 }
 
 Result<Session*> Attachment::session() {
-  if (session_->forked()) UTAN_TRY(attach_in_child());
-  return session_.get();
+  if (current_.load(std::memory_order_acquire)->forked()) UTAN_TRY(attach_in_child());
+  return current_.load(std::memory_order_acquire);
 }
 
 Result<Thread*> Attachment::thread_slowly() {
@@ -193,7 +209,7 @@ Result<Thread*> Attachment::thread_slowly() {
   }
   std::erase_if(items, [](const auto& item) { return item.session.expired(); });
   UTAN_ASSIGN(Thread* const thread, session->claim_thread());
-  items.push_back({session_, id, thread});
+  items.push_back({session->weak_from_this(), id, thread});
   thread_cache = {id, thread};
   return thread;
 }

@@ -10,7 +10,6 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <vector>
 
 #include "base/result.h"
 #include "commit/session.h"
@@ -37,23 +36,29 @@ class Attachment {
 
   // The calling thread's state. One comparison and one load when it used this store last.
   Result<Thread*> thread() {
-    // relaxed: the id changes only in a child, before it does anything else.
-    if (thread_cache.session_id == session_id_.load(std::memory_order_relaxed) && !session_->forked()) [[likely]] {
-      return thread_cache.thread;
-    }
+    // acquire: pairs with attach_in_child. Id and fork are asked of one and the same session: a thread that another one
+    // of the same child overtakes must not take its cached state, which is the parent's, for the new session's.
+    const Session* const session = current_.load(std::memory_order_acquire);
+    if (thread_cache.session_id == session->unique_id() && !session->forked()) [[likely]] return thread_cache.thread;
     return thread_slowly();
   }
   // The session; in a child a new one.
   Result<Session*> session();
   // Changes when the session does.
-  std::uint64_t session_id() const { return session_id_.load(std::memory_order_relaxed); }
+  std::uint64_t session_id() const { return current_.load(std::memory_order_acquire)->unique_id(); }
   const std::string& path() const { return path_; }
   bool read_only() const { return options_.mode == OpenMode::read_only; }
 
  private:
   Attachment(os::System& system, std::string path, const OpenOptions& options, std::shared_ptr<Session> session);
-  ~Attachment() = default;
+  ~Attachment();
   friend struct Registry;
+
+  // A session and those of the process's parents: their mappings stay, for what still points into them.
+  struct Held {
+    std::shared_ptr<Session> session;
+    Held* older;
+  };
 
   Result<Thread*> thread_slowly();
   Result<void> attach_in_child();
@@ -61,10 +66,11 @@ class Attachment {
   os::System* system_;
   std::string path_;
   OpenOptions options_;
-  std::atomic<std::uint64_t> session_id_;
-  std::shared_ptr<Session> session_;
-  std::vector<std::shared_ptr<Session>> parents_;  // their mappings stay, for what still points into them
-  int handles_ = 1;                                // under the registry's mutex
+  // Of the newest in `held_`, never null; replaced in a child alone, released after the new session was opened.
+  std::atomic<Session*> current_;
+  // Changed by one store each, so that a fork finds it whole. Under `mutex_`, which lets one thread of a child attach.
+  Held* held_;
+  int handles_ = 1;  // under the registry's mutex
   std::mutex mutex_;
 };
 

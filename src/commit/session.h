@@ -55,7 +55,7 @@ struct PinPlace {
   unsigned index = 0;
 };
 
-class Session {
+class Session : public std::enable_shared_from_this<Session> {
  public:
   // Opens, creates or recovers the store at `path`.
   static Result<std::shared_ptr<Session>> open(os::System& system, const std::string& path, const OpenOptions& options);
@@ -67,7 +67,7 @@ class Session {
   // Leaves the store. The last to leave a changed store makes a checkpoint and closes it cleanly. Nobody may use the
   // session during or after it. Idempotent.
   Result<void> leave();
-  // In a child made by fork: lets go of the parent's descriptors, so that its locks end with it. Async-signal-safe.
+  // In a child: lets go of the parent's files, so that its locks end with it also where no fork handler has run.
   void forget_in_child();
 
   bool forked() const {
@@ -149,12 +149,12 @@ class Session {
   std::unique_ptr<os::Mapping> data_map_;
   std::unique_ptr<os::Mapping> coordination_map_;
   std::unique_ptr<os::ForkSentinel> sentinel_;
+  std::uint64_t unique_id_ = 0;  // beside the sentinel: each operation looks at both
   format::Coordination coordination_;
   heap::Heap heap_;
   std::uint64_t hash_seed_ = 0;
   std::uint32_t entry_ = 0;
   format::OwnerOfLine owner_;
-  std::uint64_t unique_id_ = 0;
   bool left_ = false;
 
   std::mutex mutex_;  // of the members below, and of adoption: two threads share the file's locks

@@ -78,8 +78,10 @@ class Mapping {
 };
 
 // One open file description: file locks and byte locks belong to it, not to the process, and end with it. A Mapping
-// does not prolong them, also not one that a forked child has inherited; an inherited descriptor does, so a child must
-// close its copies (destroy its Files) in the handler of at_fork_in_child.
+// does not prolong them, also not one that a forked child has inherited; an inherited descriptor would. So a child made
+// by fork(3) has none: its parent's Files, also those that another thread was opening or destroying, are closed before
+// any handler of at_fork_in_child runs, and all that can be done with them in the child is to destroy them. A child that
+// skips the handlers (clone(2), _Fork) must destroy them itself.
 class File {
  public:
   virtual ~File() = default;

@@ -1,8 +1,14 @@
-// A file descriptor that closes itself.
+// File descriptors that close themselves.
 //
-// Thread safety: a value; one thread at a time changes it. Ownership: it owns the descriptor, and moves.
+// Thread safety: one thread at a time changes an object. Ownership: each owns its descriptor; a Descriptor moves, an
+// UnsharedDescriptor stays where it is.
+//
+// Which of the two: locks belong to an open file description, which a child made by fork shares with its parent; a lock
+// taken before or after the fork lives until both have closed it. So whatever is ever locked is an UnsharedDescriptor,
+// which no child keeps. A Descriptor is for what is never locked.
 #pragma once
 
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <utility>
@@ -31,5 +37,30 @@ class Descriptor {
  private:
   int number_ = -1;
 };
+
+// In a child made by fork it is closed, with number -1, before fork returns there, at whatever moment another thread of
+// the parent forked: see fork.cc.
+class UnsharedDescriptor {
+ public:
+  UnsharedDescriptor() = default;
+  UnsharedDescriptor(const UnsharedDescriptor&) = delete;
+  UnsharedDescriptor& operator=(const UnsharedDescriptor&) = delete;
+  ~UnsharedDescriptor();
+
+  // open(2), once for each object. 0, or its errno. No signal is handled by this thread, and no other forks, while it
+  // lasts.
+  int open(const char* path, int flags, mode_t mode);
+  int number() const { return number_; }
+
+ private:
+  friend struct ForkGate;
+  // All but the number of an open one: under the gate.
+  int number_ = -1;
+  UnsharedDescriptor* next_ = nullptr;
+  UnsharedDescriptor** link_ = nullptr;  // what points to this one
+};
+
+// Registers what closes them in children; idempotent. Before any handler of others that uses files in a child.
+void watch_forks();
 
 }  // namespace utan::os::linux_os

@@ -71,13 +71,13 @@ Result<std::unique_ptr<File>> open_file(const std::string& path, Access access, 
     // for the case that the path is replaced by a FIFO between the two calls.
     return not_regular(path, raw.st_mode);
   }
-  Descriptor descriptor{uninterrupted([&] { return ::open(path.c_str(), flags, static_cast<mode_t>(mode)); })};
-  if (!descriptor.open()) {
-    return failure(errno, creation == Creation::create_new ? "create" : "open", path);
+  auto file = std::make_unique<LinuxFile>(path, access);
+  if (const int system_error = file->open(flags, static_cast<mode_t>(mode)); system_error != 0) {
+    return failure(system_error, creation == Creation::create_new ? "create" : "open", path);
   }
-  if (::fstat(descriptor.number(), &raw) != 0) return failure(errno, "stat", path);
+  if (::fstat(file->number(), &raw) != 0) return failure(errno, "stat", path);
   if (!S_ISREG(raw.st_mode)) return not_regular(path, raw.st_mode);
-  return std::unique_ptr<File>(std::make_unique<LinuxFile>(std::move(descriptor), path, access));
+  return std::unique_ptr<File>(std::move(file));
 }
 
 Result<FileStatus> LinuxFile::status() {
@@ -157,7 +157,7 @@ Result<std::unique_ptr<Mapping>> LinuxFile::map(ByteCount reservation, Access ac
   if (access == Access::read_write && access_ == Access::read_only) {
     return Error{Code::permission, "cannot map " + path_ + " for writing: it was opened read-only"};
   }
-  return map_file(descriptor_, path_, reservation, access);
+  return map_file(descriptor_.number(), path_, reservation, access);
 }
 
 }  // namespace utan::os::linux_os

@@ -1,6 +1,6 @@
 // Files of Linux: opening, status, and the open file description.
 //
-// Thread safety: LinuxFile holds nothing that changes after construction; the kernel does the rest. Ownership: as in
+// Thread safety: LinuxFile holds nothing that changes after its opening; the kernel does the rest. Ownership: as in
 // os/os.h.
 #pragma once
 
@@ -20,15 +20,16 @@ const char* name_of_kind(mode_t mode);
 
 Result<std::unique_ptr<File>> open_file(const std::string& path, Access access, Creation creation, std::uint32_t mode);
 
-// Maps the file of `descriptor` for its whole reservation. `path` serves messages, and finding the file again where
-// /proc is missing.
-Result<std::unique_ptr<Mapping>> map_file(const Descriptor& descriptor, const std::string& path, ByteCount reservation,
-                                          Access access);
+// Maps the file of the open descriptor `number` for its whole reservation. `path` serves messages, and finding the file
+// again where /proc is missing.
+Result<std::unique_ptr<Mapping>> map_file(int number, const std::string& path, ByteCount reservation, Access access);
 
 class LinuxFile final : public File {
  public:
-  LinuxFile(Descriptor descriptor, std::string path, Access access)
-      : descriptor_(std::move(descriptor)), path_(std::move(path)), access_(access) {}
+  LinuxFile(std::string path, Access access) : path_(std::move(path)), access_(access) {}
+  // Comes first. 0, or the errno of open(2).
+  int open(int flags, mode_t mode) { return descriptor_.open(path_.c_str(), flags, mode); }
+  int number() const { return descriptor_.number(); }
 
   Result<FileStatus> status() override;
   Result<Medium> medium() override;
@@ -44,7 +45,7 @@ class LinuxFile final : public File {
   Result<bool> others_hold_bytes(std::uint32_t first, std::uint32_t count) override;
 
  private:
-  const Descriptor descriptor_;
+  UnsharedDescriptor descriptor_;
   const std::string path_;
   const Access access_;
 };

@@ -1,14 +1,92 @@
-// Noticing a fork.
+// Noticing a fork, and keeping locked files from children.
+#include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <mutex>
 #include <new>
 
+#include "os/linux/descriptor.h"
 #include "os/linux/error.h"
 #include "os/linux/system.h"
 
 namespace utan::os::linux_os {
+
+// What a fork must not fall into: the time between a descriptor's opening and its listing, or between its unlisting and
+// its closing. The gate is shut over each of them, and from a fork's first handler to its last; so a fork finds exactly
+// those listed that are open, and its child closes them. What happens under it is one system call, no more: a fork
+// waits for no lock of a file and for no other process.
+//
+// Signals are held back meanwhile: a handler that forks would find its own thread in the gate.
+//
+// A mutable global, since the descriptors of a process, and the handlers that the C library calls without an argument,
+// are the process's. Never destroyed: the last stores may be closed by destructors that run after its own would.
+struct ForkGate {
+  std::mutex mutex;
+  sigset_t signals{};                   // those that the thread in the gate had blocked before
+  UnsharedDescriptor* first = nullptr;  // all that are open
+  int register_error = 0;               // why there are no handlers
+
+  static ForkGate& instance() {
+    static auto* const gate = new ForkGate;
+    return *gate;
+  }
+  ForkGate() : register_error(::pthread_atfork(&in_parent_before, &in_parent_after, &in_child)) {}
+
+  void lock() {
+    sigset_t all;
+    sigset_t before;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    mutex.lock();
+    signals = before;
+  }
+  void unlock() {
+    const sigset_t before = signals;
+    mutex.unlock();
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+
+  static void in_parent_before() { instance().lock(); }
+  static void in_parent_after() { instance().unlock(); }
+  // The thread that forked is the one that there is, and has shut the gate.
+  static void in_child() {
+    ForkGate& gate = instance();
+    for (UnsharedDescriptor* one = gate.first; one != nullptr; one = one->next_) {
+      ::close(one->number_);
+      one->number_ = -1;
+    }
+    gate.first = nullptr;
+    gate.unlock();
+  }
+};
+
+void watch_forks() { (void)ForkGate::instance(); }
+
+int UnsharedDescriptor::open(const char* path, int flags, mode_t mode) {
+  ForkGate& gate = ForkGate::instance();
+  if (gate.register_error != 0) return gate.register_error;
+  const std::lock_guard shut(gate);
+  // Not interrupted: no signal comes.
+  number_ = ::open(path, flags, mode);
+  if (number_ < 0) return errno;
+  next_ = gate.first;
+  link_ = &gate.first;
+  if (next_ != nullptr) next_->link_ = &next_;
+  gate.first = this;
+  return 0;
+}
+
+UnsharedDescriptor::~UnsharedDescriptor() {
+  if (number_ < 0) return;  // never opened, or closed by the handler above
+  const std::lock_guard shut(ForkGate::instance());
+  *link_ = next_;
+  if (next_ != nullptr) next_->link_ = link_;
+  ::close(number_);
+}
+
 namespace {
 
 class LinuxForkSentinel final : public ForkSentinel {

@@ -1,6 +1,13 @@
 // Shows: locks belong to an open file description and end with it, be it closed or its process killed; no mapping and
 // no forked child keeps them; conversion, and who is seen by whom.
 // Labels: small
+#include <fcntl.h>
+
+#include <atomic>
+#include <string_view>
+#include <thread>
+#include <vector>
+
 #include "os/linux/file.h"
 #include "os/linux/testing.h"
 
@@ -90,7 +97,6 @@ TEST(LinuxLock, AForkedChildWithTheMappingDoesNotKeepADeadParentAlive) {
     const auto mapping = own->map(ByteCount{1 << 20}, Access::read_write);
     if (!mapping.ok() || !*own->try_lock_byte(5, LockMode::exclusive)) return false;
     const TestChild child([&] {
-      own.reset();  // What the handler of a fork does with inherited descriptors.
       end.close_writer();
       mapping.value()->data()[0] = std::byte{9};
       ready.signal();
@@ -104,6 +110,56 @@ TEST(LinuxLock, AForkedChildWithTheMappingDoesNotKeepADeadParentAlive) {
   EXPECT_TRUE(*file->others_hold_bytes(5, 1)) << "the child's closing must not end what the parent holds";
   parent.kill();
   EXPECT_FALSE(*file->others_hold_bytes(5, 1)) << "the orphaned child still has the mapping";
+}
+
+// How many descriptors of this process name something in `folder`. In a child made by fork of several threads, too.
+int descriptors_in(const std::string& folder) {
+  int count = 0;
+  for (int number = 0; number < 64; ++number) {
+    char target[4096];
+    const std::string link = "/proc/self/fd/" + std::to_string(number);
+    const ssize_t size = ::readlink(link.c_str(), target, sizeof target);
+    if (size > 0 && std::string_view(target, static_cast<std::size_t>(size)).starts_with(folder)) ++count;
+  }
+  return count;
+}
+
+TEST(LinuxLock, AChildHasNoFileThatAnotherThreadWasOpeningOrClosing) {
+  const TestFolder folder;
+  const auto file = create(folder.in("a"));
+  std::atomic<bool> end{false};
+  std::atomic<int> rounds{0};
+  std::vector<std::thread> threads;
+  for (std::uint32_t t = 0; t < 2; ++t) {
+    threads.emplace_back([&, t] {
+      while (!end) {
+        const auto own = open_again(folder.in("a"));
+        // Not at once: a child has the lock until its handler has run. But it lives on, so that one that keeps the lock
+        // keeps it for ever.
+        while (!*own->try_lock_byte(t, LockMode::exclusive)) std::this_thread::yield();
+        ++rounds;
+      }
+    });
+  }
+  // A descriptor of the program's own, which no child loses.
+  const int other = ::open(folder.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  for (int batch = 0; batch < 25; ++batch) {
+    const TestPipe finish;
+    std::vector<std::unique_ptr<TestChild>> children;
+    for (int i = 0; i < 20; ++i) {
+      const int before = rounds;
+      children.push_back(std::make_unique<TestChild>([&] {
+        const bool own_alone = descriptors_in(folder.path()) == 1 && ::fcntl(other, F_GETFD) != -1;
+        return finish.wait() && own_alone;
+      }));
+      while (rounds == before) std::this_thread::yield();
+    }
+    for (std::size_t i = 0; i < children.size(); ++i) finish.signal();
+    for (const auto& child : children) EXPECT_TRUE(child->join());
+  }
+  end = true;
+  for (std::thread& thread : threads) thread.join();
+  ::close(other);
 }
 
 TEST(LinuxLock, OneBytePerDescriptionAlsoWithinOneProcess) {

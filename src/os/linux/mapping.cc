@@ -34,10 +34,10 @@ class LinuxMapping final : public Mapping {
   ~LinuxMapping() override { ::munmap(data(), reserved().value); }
 };
 
-Result<void> must_be_same(const Descriptor& a, const Descriptor& b, const std::string& path) {
+Result<void> must_be_same(int a, int b, const std::string& path) {
   struct stat first = {};
   struct stat second = {};
-  if (::fstat(a.number(), &first) != 0 || ::fstat(b.number(), &second) != 0) return failure(errno, "stat", path);
+  if (::fstat(a, &first) != 0 || ::fstat(b, &second) != 0) return failure(errno, "stat", path);
   if (first.st_dev == second.st_dev && first.st_ino == second.st_ino) return {};
   return Error{Code::io, "cannot map " + path + ": it names another file now"};
 }
@@ -45,23 +45,22 @@ Result<void> must_be_same(const Descriptor& a, const Descriptor& b, const std::s
 // Another open file description of the same file, for the mapping alone. A mapping holds its description open, and
 // so would hold the locks that belong to it: beyond the closing of the File, and, inherited by a forked child, beyond
 // the death of the process that took them. The name in /proc leads to the file itself, whatever became of its path.
-Result<Descriptor> open_again(const Descriptor& descriptor, const std::string& path, int flags) {
+Result<Descriptor> open_again(int number, const std::string& path, int flags) {
   const auto open = [flags](const std::string& name) {
     return uninterrupted([&] { return ::open(name.c_str(), flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); });
   };
-  Descriptor again{open("/proc/self/fd/" + std::to_string(descriptor.number()))};
+  Descriptor again{open("/proc/self/fd/" + std::to_string(number))};
   if (!again.open()) again = Descriptor{open(path)};
   if (!again.open()) return failure(errno, "open again for its mapping", path);
-  UTAN_TRY(must_be_same(descriptor, again, path));
+  UTAN_TRY(must_be_same(number, again.number(), path));
   return again;
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Mapping>> map_file(const Descriptor& descriptor, const std::string& path, ByteCount reservation,
-                                          Access access) {
+Result<std::unique_ptr<Mapping>> map_file(int number, const std::string& path, ByteCount reservation, Access access) {
   const bool writable = access == Access::read_write;
-  UTAN_ASSIGN(const Descriptor own, open_again(descriptor, path, writable ? O_RDWR : O_RDONLY));
+  UTAN_ASSIGN(const Descriptor own, open_again(number, path, writable ? O_RDWR : O_RDONLY));
   const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
   void* address = ::mmap(nullptr, reservation.value, protection, MAP_SHARED | MAP_NORESERVE, own.number(), 0);
   if (address == MAP_FAILED) {

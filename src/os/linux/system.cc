@@ -106,7 +106,8 @@ void LinuxSystem::futex_wake_all(std::atomic<std::uint32_t>& word) {
 
 System& linux_system() {
   // Never destroyed: a process's last stores may be closed by destructors that run after ours would. It has no state.
-  static auto* const system = new linux_os::LinuxSystem;
+  // The first fork handler is the one that closes files: whoever registers another has this System from here.
+  static auto* const system = (linux_os::watch_forks(), new linux_os::LinuxSystem);
   return *system;
 }
 

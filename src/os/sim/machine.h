@@ -134,8 +134,8 @@ class Process final : public System {
   [[noreturn]] void kill_and_park();
   bool alive() const { return alive_.load(std::memory_order_acquire); }
 
-  // Lets this Process play the child of a fork: its sentinels read 0 and its fork handlers run. There is no parent:
-  // what it had open is open here alone.
+  // Lets this Process play the child of a fork: its Files' locks end, its sentinels read 0, and its fork handlers run.
+  // There is no parent.
   void become_fork_child();
 
   Result<std::unique_ptr<File>> open(const std::string& path, Access access, Creation creation,
@@ -164,6 +164,7 @@ class Process final : public System {
 
  private:
   friend class World;
+  void close_all();  // under the world's mutex
 
   World& world_;
   const std::uint32_t id_;

@@ -40,6 +40,10 @@ Process::~Process() = default;
 void Process::kill() {
   const std::lock_guard lock(world_.mutex);
   alive_.store(false, std::memory_order_release);
+  close_all();
+}
+
+void Process::close_all() {
   for (auto i = world_.descriptions.begin(); i != world_.descriptions.end();) {
     auto& [id, description] = *i;
     if (description.process == this) {
@@ -61,6 +65,7 @@ void Process::become_fork_child() {
   std::vector<void (*)()> handlers;
   {
     const std::lock_guard lock(world_.mutex);
+    close_all();
     for (const auto& sentinel : sentinels_) {
       if (const auto word = sentinel.lock()) word->store(0);
     }
