@@ -53,7 +53,7 @@ using os::sim::Random;
 constexpr bool has_steps = UTAN_CRASH_TEST_STEPS != 0;
 constexpr unsigned depth_max = 3;
 constexpr std::uint64_t key_count = 40;
-constexpr ByteCount reservation{std::uint64_t{64} << 20};
+constexpr ByteCount reservation{std::uint64_t{256} << 20};  // of addresses: as much as the coordination file may need
 const std::string store_path = "/data/db";
 const std::string lock_path = store_path + "-lock";
 

@@ -102,13 +102,14 @@ std::vector<Layout> layouts() {
       {"ProcessEntry", sizeof(ProcessEntry), {FIELD(ProcessEntry, claim), FIELD(ProcessEntry, process_id),
        FIELD(ProcessEntry, started_ns), FIELD(ProcessEntry, flags)}},
       {"PinSlot", sizeof(PinSlot), {FIELD(PinSlot, number), FIELD(PinSlot, offset)}},
-      {"AllocatorSlot", sizeof(AllocatorSlot), {FIELD(AllocatorSlot, mask), FIELD(AllocatorSlot, place)}},
+      {"AllocatorSlot", sizeof(AllocatorSlot), {FIELD(AllocatorSlot, mask), FIELD(AllocatorSlot, place),
+       FIELD(AllocatorSlot, stashed), FIELD(AllocatorSlot, reserved)}},
       {"PinLine", sizeof(PinLine), {FIELD(PinLine, pins)}},
       {"Line", sizeof(Line), {FIELD(Line, pins), FIELD(Line, extra_pins_high), FIELD(Line, records_from),
        FIELD(Line, reserved0), FIELD(Line, owner), FIELD(Line, generation), FIELD(Line, leaked_count),
        FIELD(Line, reserved1), FIELD(Line, pending), FIELD(Line, queue), FIELD(Line, taken), FIELD(Line, uncertain),
        FIELD(Line, open_chunks), FIELD(Line, build_count), FIELD(Line, build), FIELD(Line, allocator),
-       FIELD(Line, extra_pins)}},
+       FIELD(Line, extra_pins), FIELD(Line, reserved2), FIELD(Line, stash)}},
   };
 }
 // clang-format on
@@ -209,7 +210,7 @@ const Numbers constants = {
     NUMBER(waiting_list_count), NUMBER(hinted_regions), NUMBER(build_recorded_max), NUMBER(open_chunk_count),
     NUMBER(extra_pin_count), NUMBER(claims_offset), NUMBER(waiting_lists_offset), NUMBER(waiting_hints_offset),
     NUMBER(entries_offset), NUMBER(region_hints_offset), NUMBER(lines_offset), NUMBER(coordination_size_min),
-    NUMBER(coordination_size_max)};
+    NUMBER(coordination_size_max), NUMBER(stash_capacity_max), NUMBER(stash_size)};
 // clang-format on
 
 // --- What the document says -----------------------------------------------------------------------------------------
