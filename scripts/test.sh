@@ -2,7 +2,6 @@
 # Everything that a change must pass, in phases; stops at the first that fails. Ends with the time of each.
 #
 #   debug     all tests, with all assertions and labelled steps
-#   crashes   kill_test and crash_test (a phase of its own: they take minutes)
 #   asan      the same under AddressSanitizer and UndefinedBehaviorSanitizer
 #   tsan      tests with the label tsan under ThreadSanitizer
 #   release   tests with the label small on what users get, among them the installed package
@@ -10,7 +9,7 @@
 #   house     include table, files that nothing reaches, format
 #
 #   JOBS=N    how much at once (the number of processors)
-#   test.sh PHASE...  only these; without a name: house, debug, release
+#   test.sh PHASE...  only these; without a name: all, cheapest first
 set -euo pipefail
 cd "$(dirname "$0")/.."
 jobs=${JOBS:-$(nproc)}
@@ -38,19 +37,18 @@ build() {
   cmake --build "build/$preset" --parallel "$jobs" ${1+--target "$@"}
 }
 
-phase_debug() { build debug && ctest --preset debug --parallel "$jobs" -E '^(kill_test|crash_test)$'; }
-phase_crashes() { build debug && ctest --preset debug -R '^(kill_test|crash_test)$'; }
+phase_debug() { build debug && ctest --preset debug --parallel "$jobs"; }
 phase_asan() { build asan && ctest --preset asan --parallel "$jobs"; }
 phase_tsan() { build tsan tests_tsan && ctest --preset tsan --parallel "$jobs"; }
 phase_release() { build release utan utan_shared tests_small && ctest --preset release --parallel "$jobs"; }
-phase_models() { if [[ -e models/run.sh ]]; then models/run.sh quick; else echo "models/run.sh is missing"; fi; }
+phase_models() { models/run.sh quick; }
 phase_house() {
-  python3 scripts/check_includes.py && python3 scripts/check_dead_files.py
+  python3 scripts/check_includes.py && python3 scripts/check_dead_files.py && scripts/check_format.sh
 }
 
 mkdir -p build
 phases=("$@")
-if [[ ${#phases[@]} -eq 0 ]]; then phases=(house debug release); fi
+if [[ ${#phases[@]} -eq 0 ]]; then phases=(house models debug tsan asan release); fi
 for phase in "${phases[@]}"; do
   echo "==== $phase ===="
   started=$SECONDS

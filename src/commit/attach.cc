@@ -599,8 +599,8 @@ class Opener {
   os::FileStatus lock_status_;
   std::uint64_t object_index_high_ = 0;
   // Of the coordination file that was looked at last:
-  bool closed_ = false;  // it ended with a clean close
-  bool own_ = false;     // processes of this boot made it for this very store
+  bool closed_ = false;                 // it ended with a clean close
+  bool own_ = false;                    // processes of this boot made it for this very store
   std::uint64_t made_incarnation_ = 0;  // of the coordination that this call made
   std::uint64_t pause_max_ns_ = pause_min_ns;
 };

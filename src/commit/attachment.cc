@@ -70,7 +70,8 @@ struct Registry {
   Attachment* find(os::System& system, os::FileIdentity identity, bool read_only) const {
     for (Place* place = first.load(std::memory_order_acquire); place != nullptr; place = place->next) {
       Attachment* attachment = place->attachment.load(std::memory_order_acquire);
-      if (attachment != nullptr && attachment->system_ == &system && attachment->current_.load(std::memory_order_acquire)->identity() == identity &&
+      if (attachment != nullptr && attachment->system_ == &system &&
+          attachment->current_.load(std::memory_order_acquire)->identity() == identity &&
           attachment->read_only() == read_only) {
         return attachment;
       }

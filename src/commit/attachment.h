@@ -39,7 +39,8 @@ class Attachment {
     // acquire: pairs with attach_in_child. Id and fork are asked of one and the same session: a thread that another one
     // of the same child overtakes must not take its cached state, which is the parent's, for the new session's.
     const Session* const session = current_.load(std::memory_order_acquire);
-    if (thread_cache.session_id == session->unique_id() && !session->forked()) [[likely]] return thread_cache.thread;
+    if (thread_cache.session_id == session->unique_id() && !session->forked()) [[likely]]
+      return thread_cache.thread;
     return thread_slowly();
   }
   // The session; in a child a new one.

@@ -49,8 +49,7 @@ class Build {
   // A new block with its header filled in (checksum: of the header alone); the rest is undefined.
   template <class T>
   [[gnu::always_inline]] Result<Made<T>> make(format::Kind kind, ByteCount size, std::uint16_t aux) {
-    const format::SizeClass size_class =
-        kind == format::Kind::commit ? format::class_commit : format::class_for(size);
+    const format::SizeClass size_class = kind == format::Kind::commit ? format::class_commit : format::class_for(size);
     Offset offset = allocator_->allocate_stashed(size_class, number_);
     if (!offset) [[unlikely]] {
       UTAN_ASSIGN(offset, allocator_->allocate_anew(size_class, size, number_));
