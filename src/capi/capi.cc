@@ -46,6 +46,7 @@ namespace {
 // The message of this thread's last failure. Built only when asked for costs nothing where nobody asks: it is moved
 // here.
 thread_local std::string last_error;  // NOLINT(runtime/string)
+thread_local Code last_code = Code::ok;
 
 utan_code fail(const Error& error) {
   last_error = error.message();
@@ -55,7 +56,12 @@ utan_code fail(Code code, const char* message) {
   last_error = message;
   return static_cast<utan_code>(code);
 }
-utan_code not_found() { return UTAN_NOT_FOUND; }
+// Absence is no failure, but what was said before does not explain it either.
+utan_code not_found() {
+  last_error.clear();
+  last_code = Code::not_found;
+  return UTAN_NOT_FOUND;
+}
 
 Bytes bytes(const void* data, std::size_t size) { return {static_cast<const std::byte*>(data), size}; }
 
@@ -65,8 +71,12 @@ utan_code guarded(Body&& body) noexcept {
   try {
     return body();
   } catch (const std::bad_alloc&) {
+    last_error.clear();  // a message would need memory: utan_last_error says it by the code
+    last_code = Code::memory;
     return static_cast<utan_code>(Code::memory);
   } catch (...) {
+    last_error.clear();
+    last_code = Code::internal;
     return static_cast<utan_code>(Code::internal);
   }
 }
@@ -95,7 +105,19 @@ constexpr std::size_t options_size_min = sizeof(std::size_t);
 
 extern "C" {
 
-const char* utan_last_error(void) { return last_error.c_str(); }
+const char* utan_last_error(void) {
+  if (!last_error.empty()) return last_error.c_str();
+  switch (last_code) {
+    case Code::not_found:
+      return "not found";
+    case Code::memory:
+      return "no memory";
+    case Code::internal:
+      return "a fault of the library: an exception that nobody expected";
+    default:
+      return "";
+  }
+}
 
 const char* utan_code_name(utan_code code) {
   static constexpr const char* names[] = {"UTAN_OK",      "UTAN_NOT_FOUND", "UTAN_EXISTS",     "UTAN_INVALID",

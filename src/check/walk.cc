@@ -409,7 +409,30 @@ void Walk::walk_bitmaps() {
   }
 }
 
+// Of a file that nobody has open: nobody pins, holds or waits.
+Report Walk::run_at_rest() {
+  format::CheckpointSlot newest{};
+  for (std::uint64_t i = 0; i < format::checkpoint_slot_count; ++i) {
+    format::CheckpointSlot slot;
+    std::memcpy(&slot, data_ + format::slot_offset(i).value, sizeof slot);
+    if (slot.checksum == format::slot_checksum(slot) && slot.number > newest.number) newest = slot;
+  }
+  if (newest.number == 0) {
+    problem("no checkpoint slot is valid");
+    return report_;
+  }
+  walk_commit(Offset{newest.offset}, newest.number, true);
+  walk_bitmaps();
+  report_.reachable_count = reachable_.size();
+  return report_;
+}
+
 Report Walk::run() {
+  if (size_ < format::regions_offset) {
+    problem("the file ends at " + std::to_string(size_) + " bytes, inside its description");
+    return report_;
+  }
+  if (!coordination_) return run_at_rest();
   const auto& fixed = coordination_.fixed();
   const format::HeadWord head{fixed.head.load(std::memory_order_relaxed)};
   const auto* newest = reinterpret_cast<const CommitBlock*>(data_ + head.block().value);

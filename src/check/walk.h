@@ -46,6 +46,8 @@ class Walk {
  private:
   struct Table;
 
+  Report run_at_rest();
+
   void problem(std::string text);
   const format::BlockHeader* block(Offset offset, format::Kind kind, std::uint64_t number, const char* where);
   bool mark(Offset offset, const char* where);

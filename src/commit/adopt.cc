@@ -99,9 +99,13 @@ void resolve_record(const heap::Heap& heap, Line& line) {
   }
 }
 
-// A build that was not finished: its blocks are nobody's. Answers how many of them are lost.
-std::uint64_t free_build(const heap::Heap& heap, Line& line) {
+// A build that was not finished: its blocks are nobody's. Those that are not recorded are lost.
+void free_build(const heap::Heap& heap, Line& line) {
   const std::uint64_t count = line.build_count.load(std::memory_order_acquire);
+  if (count > format::build_recorded_max) {
+    heap.coordination().fixed().leaked_count_max.fetch_add(count - format::build_recorded_max,
+                                                           std::memory_order_relaxed);
+  }
   for (std::uint64_t i = std::min(count, format::build_recorded_max); i > 0; --i) {
     const Offset block{line.build[i - 1].load(std::memory_order_acquire)};
     // Forgotten first: once it is free, others may take it, and the next adopter must not free it again.
@@ -109,7 +113,6 @@ std::uint64_t free_build(const heap::Heap& heap, Line& line) {
     free_block(heap, block);
   }
   line.build_count.store(0, std::memory_order_release);
-  return count > format::build_recorded_max ? count - format::build_recorded_max : 0;
 }
 
 void free_stash(const heap::Heap& heap, Line& line) {
@@ -128,18 +131,22 @@ void free_stash(const heap::Heap& heap, Line& line) {
 
 void Session::adopt_line(std::uint64_t index) {
   Line& line = coordination_.line(index);
-  std::uint64_t leaked = 0;
+  // Counted before what they are read from is cleared: this adopter may die, too, and counting twice does no harm. At
+  // most one entry was counted as done and not freed yet, which may be a list or a chunk; and at each adopter's death
+  // one block more.
+  auto& leaked = coordination_.fixed().leaked_count_max;
+  leaked.fetch_add(2 + format::waiting_entries_max + format::list_entries_max, std::memory_order_relaxed);
   resolve_record(heap_, line);
   step(Step::adopt_record_resolved);
   return_masks(heap_, line);
   step(Step::adopt_masks_returned);
   const Offset pending{line.pending.load(std::memory_order_acquire)};
   if (pending) {
-    leaked += resolve_pending(heap_, line, pending);
+    leaked.fetch_add(resolve_pending(heap_, line, pending), std::memory_order_relaxed);
     line.build_count.store(0, std::memory_order_release);
     line.pending.store(0, std::memory_order_release);
   } else {
-    leaked += free_build(heap_, line);
+    free_build(heap_, line);
   }
   step(Step::adopt_build_freed);
   free_stash(heap_, line);
@@ -148,15 +155,15 @@ void Session::adopt_line(std::uint64_t index) {
     // A chunk was being put on a common list or taken from it, with all that followed it there.
     Offset at{line.uncertain.load(std::memory_order_acquire)};
     std::uint64_t budget = heap_.file_size().value / format::waiting_chunk_size;
-    while (at && at.value < heap_.file_size().value && at.value % 16 == 0 && budget-- > 0) {
-      leaked += 1 + format::waiting_entries_max;
+    std::uint64_t lost = 0;
+    while (at.value >= format::regions_offset && at.value % 8 == 0 &&
+           at.value <= heap_.file_size().value - format::waiting_chunk_size && budget-- > 0) {
+      lost += 1 + Reclaimer::waiting_in(heap_, at);
       at = Offset{heap_.at<format::WaitingChunk>(at)->next};
     }
+    leaked.fetch_add(lost, std::memory_order_relaxed);
     line.uncertain.store(0, std::memory_order_release);
   }
-  // At most one block or chunk was counted as done and not freed yet.
-  leaked += 2 + format::waiting_entries_max;
-  coordination_.fixed().leaked_count_max.fetch_add(leaked, std::memory_order_relaxed);
   step(Step::adopt_queue_resolved);
   for (auto& pin : line.pins) pin.number.store(format::pin_free, std::memory_order_release);
   for (auto& extra : line.extra_pins) {

@@ -460,6 +460,29 @@ class Opener {
     return best;
   }
 
+  // The first segment that nothing is said of, neither now nor in a future that was lost: a power cut can leave a file
+  // shorter than what descriptions that had reached the disk earlier speak of.
+  std::uint64_t first_undescribed(std::uint64_t size) const {
+    const std::uint64_t count = format::segment_count(ByteCount{size});
+    std::uint64_t out = count;
+    for (std::uint64_t i = count; i % format::segments_per_region != 0; ++i) {
+      const SegmentIndex segment{i};
+      const std::byte* data = session_->data_map_->data();
+      std::uint64_t any = 0;
+      const auto add = [&](Offset at, std::uint64_t bytes) {
+        for (std::uint64_t word = 0; word < bytes / 8; ++word) {
+          std::uint64_t value;
+          std::memcpy(&value, data + at.value + word * 8, 8);
+          any |= value;
+        }
+      };
+      add(format::descriptor_offset(segment), sizeof(format::SegmentDescriptor));
+      add(format::bitmap_offset(segment), sizeof(format::Bitmap));
+      if (any != 0) out = i + 1;
+    }
+    return out;
+  }
+
   static std::uint64_t usable_size(ByteCount size) {
     std::uint64_t segments = format::segment_count(size);
     const std::uint64_t tail = segments % format::segments_per_region;
@@ -559,7 +582,7 @@ class Opener {
     header.number_floor =
         clean ? checkpoint.number + 1 : std::max(checkpoint.number, header_.number_floor) + recovery_jump;
     header.opening_number = checkpoint.number;
-    header.trusted_from = clean ? header_.trusted_from : format::segment_count(ByteCount{size});
+    header.trusted_from = clean ? header_.trusted_from : first_undescribed(size);
     header.checksum = format::coordination_checksum(header);
     fixed.head.store(HeadWord::make(Offset{checkpoint.offset}, CommitNumber{checkpoint.number}).word);
     fixed.object_index_next.store(object_index_high_);

@@ -144,6 +144,8 @@ Result<void> Session::close_cleanly(CommitNumber checkpointed) {
     return result;
   };
   if (!alone()) return unlock({});
+  // Whoever was there a moment ago and is not any more may have died.
+  adopt_dead();
   auto& fixed = coordination_.fixed();
   const HeadWord head{fixed.head.load(std::memory_order_seq_cst)};
   if (format::load_commit_number(heap_.at<CommitBlock>(head.block())) != checkpointed.value) return unlock({});

@@ -29,8 +29,26 @@ std::uint64_t birth_of(const heap::Heap& heap, Offset block) {
 }
 
 bool plausible(const heap::Heap& heap, Offset block) {
-  return block.value >= format::regions_offset && block.value < heap.file_size().value && block.value % 8 == 0;
+  return block.value >= format::regions_offset && block.value <= heap.file_size().value - format::block_size_min &&
+         block.value % 8 == 0;
 }
+
+// How many entries of the list at `offset` can be read: 0 if it is none. Counts come from the file.
+std::uint64_t entries_of(const heap::Heap& heap, Offset offset) {
+  const auto* list = heap.at<List>(offset);  // plausible: its fixed part is inside the file
+  if (list->header.kind != format::Kind::list || list->count > format::list_entries_max ||
+      List::size_for(list->count) > heap.file_size().value - offset.value) {
+    return 0;
+  }
+  return list->count;
+}
+
+// How many blocks an entry stands for.
+std::uint64_t blocks_of(const heap::Heap& heap, ReplacedEntry entry) {
+  if (entry.how() != ReplacedEntry::How::list || !plausible(heap, entry.offset())) return 1;
+  return 1 + entries_of(heap, entry.offset());
+}
+static_assert(sizeof(List) <= format::block_size_min);
 
 }  // namespace
 
@@ -202,7 +220,7 @@ bool Reclaimer::drain_front(const Horizon& horizon, bool patient) {
 bool Reclaimer::blocks_in_list(ReplacedEntry entry, std::uint64_t replaced_by, const Horizon& horizon) const {
   if (entry.how() != ReplacedEntry::How::list) return false;
   const auto* list = heap_->at<List>(entry.offset());
-  const std::uint64_t count = std::min(list->count, format::list_entries_max);
+  const std::uint64_t count = entries_of(*heap_, entry.offset());
   for (std::uint64_t i = list->drained; i < count; ++i) {
     const ReplacedEntry inner{list->entries()[i]};
     if (plausible(*heap_, inner.offset()) && horizon.blocking(birth_of(*heap_, inner.offset()), replaced_by) != 0) {
@@ -215,8 +233,8 @@ bool Reclaimer::blocks_in_list(ReplacedEntry entry, std::uint64_t replaced_by, c
 // Frees the entries of a list that nobody sees itself, or lets them wait one by one.
 void Reclaimer::release_list(Offset offset, std::uint64_t replaced_by, const Horizon& horizon) {
   auto* list = heap_->at<List>(offset);
-  if (list->header.kind != format::Kind::list || list->count > format::list_entries_max) return;
-  while (list->drained < list->count) {
+  const std::uint64_t count = entries_of(*heap_, offset);
+  while (list->drained < count) {
     const ReplacedEntry entry{list->entries()[list->drained]};
     std::atomic_ref<std::uint64_t>(list->drained).store(list->drained + 1, std::memory_order_release);
     step(Step::drain_counted);
@@ -255,7 +273,7 @@ void Reclaimer::wait(ReplacedEntry entry, std::uint64_t replaced_by, std::uint64
     const Result<Offset> made = allocator_->allocate(ByteCount{format::waiting_chunk_size}, CommitNumber{replaced_by});
     if (!made.ok()) {
       // No room to remember it: it leaks, until the collector finds it.
-      heap_->coordination().fixed().leaked_count_max.fetch_add(1, std::memory_order_relaxed);
+      heap_->coordination().fixed().leaked_count_max.fetch_add(blocks_of(*heap_, entry), std::memory_order_relaxed);
       return;
     }
     auto* chunk = heap_->at<WaitingChunk>(made.value());
@@ -372,11 +390,16 @@ std::uint64_t Reclaimer::remaining(const heap::Heap& heap, Offset commit_block) 
   const auto* commit = heap.at<CommitBlock>(commit_block);
   std::uint64_t out = 0;
   for (std::uint64_t i = 0; i < std::min<std::uint64_t>(commit->replaced_count, format::replaced_max); ++i) {
-    const ReplacedEntry entry{commit->replaced[i]};
-    ++out;
-    if (entry.how() == ReplacedEntry::How::list && plausible(heap, entry.offset())) {
-      out += std::min(heap.at<List>(entry.offset())->count, format::list_entries_max);
-    }
+    out += blocks_of(heap, ReplacedEntry{commit->replaced[i]});
+  }
+  return out;
+}
+
+std::uint64_t Reclaimer::waiting_in(const heap::Heap& heap, Offset offset) {
+  auto* chunk = heap.at<WaitingChunk>(offset);
+  std::uint64_t out = 0;
+  for (std::uint64_t i = 0; i < std::min(chunk->count, format::waiting_entries_max); ++i) {
+    out += blocks_of(heap, ReplacedEntry{chunk->entries()[i].entry});
   }
   return out;
 }

@@ -30,8 +30,11 @@ class Horizon {
   // Is a commit c with born <= c < replaced_by visible? Answers the newest such, or 0. A commit that was not there when
   // the scan began may have been pinned since: what was replaced later than that counts as visible.
   std::uint64_t blocking(std::uint64_t born, std::uint64_t replaced_by) const;
-  // What is born after the answer and replaced by the commit `replaced_by` is visible to nobody.
-  std::uint64_t newest_seeing(std::uint64_t replaced_by) const { return blocking(0, replaced_by); }
+  // What is born after the answer and replaced by the commit `replaced_by` is visible to nobody. All ones if this scan
+  // cannot say it of anything, because that commit was not there yet.
+  std::uint64_t newest_seeing(std::uint64_t replaced_by) const {
+    return replaced_by > head_number_ ? ~std::uint64_t{0} : blocking(0, replaced_by);
+  }
   bool is_visible(std::uint64_t number) const { return blocking(number, number + 1) != 0; }
   // A line without an owner whose queue or chunks are not empty, as seen in the scan.
   bool found_abandoned() const { return abandoned_found_; }
@@ -65,6 +68,8 @@ class Reclaimer {
 
   // Blocks of a commit block's list that are not freed yet (for counting).
   static std::uint64_t remaining(const heap::Heap& heap, Offset commit_block);
+  // The same of a waiting chunk.
+  static std::uint64_t waiting_in(const heap::Heap& heap, Offset chunk);
 
  private:
   bool drain_front(const Horizon& horizon, bool patient);

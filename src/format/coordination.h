@@ -25,7 +25,7 @@ using AtomicWord = std::atomic<std::uint64_t>;
 inline constexpr std::size_t cache_line = 64;
 
 inline constexpr char coordination_magic[8] = {'\x89', 'U', 't', 'L', '\r', '\n', '\x1a', '\0'};
-inline constexpr std::uint32_t coordination_version = 1;
+inline constexpr std::uint32_t coordination_version = 2;
 
 inline constexpr std::uint64_t process_entry_count = 4096;
 inline constexpr std::uint64_t line_count_max =

@@ -58,6 +58,7 @@ class Allocator {
   }
 
   // Frees a block that this thread alone owns. False: there is no such block, the file is damaged; nothing was done.
+  // That nobody freed it already is the caller's to know: the stash does not look at its bit.
   bool free(Offset block) {
     const std::uint64_t from = block.value - format::regions_offset;
     const SegmentIndex segment{from >> format::segment_shift};

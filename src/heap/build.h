@@ -56,7 +56,7 @@ class Build {
     }
     made_.push_back(offset);
     // The file may have grown for this very block.
-    if (offset.value >= view_.size().value) [[unlikely]]
+    if (offset.value + size.value > view_.size().value) [[unlikely]]
       view_ = View(view_.base(), allocator_->heap().file_size(), number_);
     T* at = allocator_->heap().at<T>(offset);
     auto* header = reinterpret_cast<format::BlockHeader*>(at);
@@ -70,7 +70,7 @@ class Build {
   template <class T>
   [[gnu::always_inline]] Result<Made<T>> edit(const T* node, Offset offset, ByteCount used, ByteCount needed) {
     const auto* header = reinterpret_cast<const format::BlockHeader*>(node);
-    const bool own = header->birth == number_.value;
+    const bool own = is_own(header, offset);
     if (own && header->size_class < format::class_count &&
         format::size_classes[header->size_class].block_size >= needed.value) {
       return Made<T>{const_cast<T*>(node), offset};
@@ -86,7 +86,7 @@ class Build {
   }
 
   // The block is no longer part of the tree. One that this build made is freed at its end, another when nobody sees it.
-  void drop(Offset offset, const format::BlockHeader* header) { drop(offset, header->birth == number_.value); }
+  void drop(Offset offset, const format::BlockHeader* header) { drop(offset, is_own(header, offset)); }
   // A list block and everything on it.
   void drop_list(Offset offset) {
     replaced_.push_back(format::ReplacedEntry::make(offset, format::ReplacedEntry::How::list));
@@ -103,6 +103,15 @@ class Build {
   void published();
 
  private:
+  // Did this build make the block? A damaged file may claim the birth: what it says is not believed.
+  bool is_own(const format::BlockHeader* header, Offset offset) const {
+    if (header->birth != number_.value) [[likely]]
+      return false;
+    for (std::size_t i = made_.size(); i > 0; --i) {
+      if (made_[i - 1] == offset) return true;
+    }
+    return false;
+  }
   void drop(Offset offset, bool own) {
     if (own) {
       dropped_.push_back(offset);

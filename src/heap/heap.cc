@@ -265,7 +265,8 @@ Result<void> Heap::grow(std::uint64_t run_length) const {
   const std::uint64_t now = format::segment_count(ByteCount{size});
   std::uint64_t end = now + (step_size >> format::segment_shift);
   // The run must fit behind what is there, within one region, and no region may end inside its own description.
-  std::uint64_t start = now;
+  // What is below `trusted_from` is of no use, although it may be beyond the end.
+  std::uint64_t start = std::max(now, coordination_.fixed().header.trusted_from);
   const std::uint64_t in_region = start % format::segments_per_region;
   if (in_region < format::region_metadata_segments) start += format::region_metadata_segments - in_region;
   if (start % format::segments_per_region + run_length > format::segments_per_region) {

@@ -491,7 +491,7 @@ FoundRecord find_record(const View& view, Offset root_offset, const Key& key) {
         return out;
       }
       if (record->key_size == key.bytes.size() && record->key_tag() == key.tag &&
-          std::memcmp(record->key(), key.bytes.data(), key.bytes.size()) == 0) {
+          (key.bytes.empty() || std::memcmp(record->key(), key.bytes.data(), key.bytes.size()) == 0)) {
         out.status = Status::found;
         out.record = record;
         out.offset = entry.record();

@@ -1,0 +1,51 @@
+// What one scan of the pins can say, and of which commits.
+//
+// Labels: small
+#include "commit/reclaim.h"
+
+#include <gtest/gtest.h>
+
+#include "commit/thread.h"
+#include "support/store_fixture.h"
+
+namespace utan {
+namespace {
+
+TEST(Horizon, SaysNothingOfCommitsThatCameAfterIt) {
+  const test::TemporaryFolder folder;
+  auto store = test::open_store(folder.path("s"));
+  auto table = test::open_table(*store, "t");
+  test::put(*table, "k", "1");
+  const auto newest = [&] { return store->statistics()->newest.value; };
+  const std::uint64_t pinned = newest();
+  auto snapshot = store->snapshot();
+  ASSERT_TRUE(snapshot.ok());
+  test::put(*table, "k", "2");
+  test::put(*table, "k", "3");
+
+  commit::Horizon horizon;
+  horizon.scan(store->attachment().session().value()->heap());
+  const std::uint64_t head = newest();
+  ASSERT_EQ(head, pinned + 2);
+  test::put(*table, "k", "4");
+  test::put(*table, "k", "5");
+
+  EXPECT_EQ(horizon.blocking(pinned, pinned + 1), pinned) << "the snapshot sees it";
+  EXPECT_EQ(horizon.newest_seeing(pinned + 1), pinned);
+  EXPECT_EQ(horizon.blocking(pinned + 1, pinned + 2), 0U) << "born after the snapshot, replaced before the scan";
+  EXPECT_EQ(horizon.newest_seeing(head), pinned);
+  // Somebody may have pinned the commits in between since.
+  EXPECT_NE(horizon.blocking(head + 1, head + 2), 0U);
+  EXPECT_EQ(horizon.newest_seeing(head + 1), ~std::uint64_t{0});
+  EXPECT_EQ(horizon.newest_seeing(head + 2), ~std::uint64_t{0});
+}
+
+// A scan that could not read head knows of no commit at all.
+TEST(Horizon, BeforeItsFirstScanSaysNothing) {
+  const commit::Horizon horizon;
+  EXPECT_NE(horizon.blocking(3, 7), 0U);
+  EXPECT_EQ(horizon.newest_seeing(7), ~std::uint64_t{0});
+}
+
+}  // namespace
+}  // namespace utan
