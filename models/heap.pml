@@ -1,23 +1,24 @@
 /*
  * heap.pml: owner, mask, free and sweep (rules H1-H3, H5, G1, G2).
  *
- * What it shows. Two allocators claim a segment, take its free bits into their mask, hand blocks out, commit and let go; a
- * freer drains what commits replaced; a collector marks and sweeps. Anyone, the adopter included, may stop or be killed at any
- * instruction; a dead line is adopted and used again under its next generation. Under all interleavings:
- *   - no block is handed out while anyone builds with it, while a commit reaches it or a pin may, or while somebody is still
- *     going to clear its bit;
+ * What it shows. Two allocators claim a segment, take its free bits into their mask, hand blocks out, commit and let
+ * go; a freer drains what commits replaced; a collector marks and sweeps. Anyone, the adopter included, may stop or be
+ * killed at any instruction; a dead line is adopted and used again under its next generation. Under all interleavings:
+ *   - no block is handed out while anyone builds with it, while a commit reaches it or a pin may, or while somebody is
+ *     still going to clear its bit;
  *   - the bit of a block that is in use is never cleared but by the one who frees it, and no bit is cleared twice;
  *   - what a kill costs at most is a leak, which a later sweep may find.
  *
  * Abstractions, and why they lose nothing:
- *   - Sequentially consistent: words that others race for change by atomic read-modify-writes in the code; those of a line
- *     are its own, and read by others only after adoption, which the lock orders.
+ *   - Sequentially consistent: words that others race for change by atomic read-modify-writes in the code; those of a
+ *     line are its own, and read by others only after adoption, which the lock orders.
  *   - One segment, one class, BLOCKS blocks: segments share no words. H4 and H6 are claims like H1's.
- *   - Commits are steps of `head` and of what it reaches; pins, lists and their order are in pin.pml. What commits replaced
- *     is the set `waiting` (queues, `pending`, chunks) from which the freer takes any block at any time.
+ *   - Commits are steps of `head` and of what it reaches; pins, lists and their order are in pin.pml. What commits
+ *     replaced is the set `waiting` (queues, `pending`, chunks) from which the freer takes any block at any time.
+ *   - With -DSTASH (H7) a stash has one place; that blocks of other segments fill it is left to chance.
  *   - Marking what head reaches is one step: it is immutable, and pinned. The sets that move are read one by one.
- *   - Both the freer's kill and the adoption of what it had in flight are one step: nobody acts on that word but the marker,
- *     for whom clearing it later is only safer.
+ *   - Both the freer's kill and the adoption of what it had in flight are one step: nobody acts on that word but the
+ *     marker, for whom clearing it later is only safer.
  */
 #ifndef BLOCKS
 #define BLOCKS 2                /* at most 3 */
@@ -37,6 +38,9 @@
 #ifndef FREERS
 #define FREERS 1
 #endif
+#ifndef COLLECTORS
+#define COLLECTORS 1
+#endif
 #define COLLECTOR 2             /* lines 0 and 1 are the allocators' */
 #define ALL ((1 << BLOCKS) - 1)
 
@@ -51,19 +55,21 @@ chan kill[5] = [0] of { bit };  /* the lines, the adopter, the freer */
 #define ADOPTER 3
 #define FREER 4
 
-byte reached = 1, used[2], freeing;     /* not in the code: what head reaches, what is built with, what will be cleared */
+byte reached = 1, used[2], freeing; /* not in the code: what head reaches, is built with, will be cleared */
 
 #define OWNER(line) (1 + (line) + 4 * generation[line])
 #define FREE(word)  ((word) == 0 || (word) >> 2 != generation[((word) & 3) - 1])    /* of a dead generation: of none */
 
 #ifdef STASH
-byte stash[2], stale[2], flight[2], moves[2];   /* a line's one place; what its record names beyond its count; counter */
+byte stash[2], stale[2], flight[2], moves[2];   /* one place; what the record names beyond its count; counter */
 bool stashed[2];                                /* the stash's count */
 #define LINE stasher
 #define IN_FLIGHT (in_flight | flight[0] | flight[1])
+#define TAKEABLE (waiting & ~IN_FLIGHT)         /* an entry is in one queue, which one line drains */
 #else
 #define LINE allocator
 #define IN_FLIGHT in_flight
+#define TAKEABLE waiting
 #endif
 
 inline claim(line) {                                    /* H1 */
@@ -202,16 +208,9 @@ refused:
                assert(bits & block);
                used[me] = used[me] | block; block = 0 }
         :: atomic { stashed[me] -> block = stash[me]; birth[block >> 1] = n + 1 }
-#ifdef MUTATION_POPPED_BEFORE_RECORD
-           /* harmless without a marker: a kill between leaks */
-           stashed[me] = false;
-           atomic {
-               stale[me] = 0; build[me] = build[me] | block;
-#else
            atomic { stale[me] = 0; build[me] = build[me] | block }      /* first the record, */
            atomic {
                stashed[me] = false;                                     /* then the count */
-#endif
                assert((block & (reached | waiting | used[0] | used[1] | freeing)) == 0);
                assert(bits & block);
                used[me] = used[me] | block; block = 0 }
@@ -256,7 +255,7 @@ release:
         :: owner != OWNER(me)
         fi;
         if
-        :: atomic { waiting != 0 -> some(waiting); flight[me] = block }
+        :: atomic { TAKEABLE != 0 -> some(TAKEABLE); flight[me] = block }
            atomic { waiting = waiting & ~block; used[me] = used[me] | block }   /* R3: the count, then the stash */
            free();
            atomic { flight[me] = 0; block = 0 }
@@ -269,13 +268,9 @@ over:
     skip
 }
 
-/* Stash before record, all places of both; not if a record was freed meanwhile: what it named may have passed by. */
+/* Stash before record, all places of both; no sweep if a build was freed meanwhile: its blocks may have passed by. */
 inline mark_line(line) {
     count = moves[line];
-#ifdef MUTATION_RECORD_BEFORE_STASH
-    marked = marked | build[line] | stale[line];
-    marked = marked | stash[line];
-#else
 #ifndef MUTATION_STASH_UNMARKED
     marked = marked | stash[line];
 #endif
@@ -284,7 +279,6 @@ inline mark_line(line) {
 #else
 #ifndef MUTATION_RECORD_UNMARKED
     marked = marked | build[line] | stale[line];
-#endif
 #endif
 #endif
     atomic { if :: moves[line] != count -> goto refused :: else -> count = 0 fi }
@@ -335,7 +329,7 @@ endwork:
         :: atomic { head < LAST_HEAD ->         /* somebody's commit, which may replace a block of this segment */
                if :: reached & 1 -> block = 1 :: reached & 2 -> block = 2 :: reached & 4 -> block = 4 :: block = 0 fi;
                head++; reached = reached & ~block; waiting = waiting | block; block = 0 }
-        :: atomic { waiting != 0 -> some(waiting); in_flight = block }
+        :: atomic { TAKEABLE != 0 -> some(TAKEABLE); in_flight = block }
            atomic { waiting = waiting & ~block; freeing = block }       /* R3: first the count, */
            atomic { freeing = 0; assert(bits & block); clear_bits(block); block = 0 }      /* then the bit */
            in_flight = 0
@@ -403,7 +397,7 @@ inline adopt() {
     if :: !pending_ -> atomic { clear_bits(build[line]) } :: else fi;
     build[line] = 0;
 #else
-    if :: !pending[line] -> atomic { clear_bits(build[line]) } :: else fi;     /* else: unknown, left to the collector */
+    if :: !pending[line] -> atomic { clear_bits(build[line]) } :: else fi;    /* else: unknown, left to the collector */
     build[line] = 0;                                    /* before `pending`, or a second adopter would clear them */
     pending[line] = false;
 #endif
@@ -451,7 +445,8 @@ init {
 #ifdef STASH
         birth[1] = 1; bits = 3; stash[0] = 2; stashed[0] = true;      /* as after a drain */
 #endif
-        run LINE(0); run collector(); run adopter();
+        run LINE(0); run adopter();
+        if :: COLLECTORS > 0 -> run collector() :: else fi;
         if :: FREERS > 0 -> run freer() :: else fi;
         if :: ALLOCATORS > 1 -> run LINE(1) :: else fi
     }
