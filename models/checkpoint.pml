@@ -45,7 +45,7 @@ byte freed, on_disk;            /* not in the code: blocks by their birth */
 #define BLOCKS_OF(c) (3 << (c) >> 1)                    /* by their births: c and c - 1 */
 
 /* A slot may be taken when its number is below durable (so it neither is the newest nor may become it) and nobody alive
- * may  * still write to it. The code reads the word, then durable, and tries a compare-and-swap: as long as the word stays,
+ * may still write to it. The code reads the word, then durable, and tries a compare-and-swap: as long as the word stays,
  * what was true stays true, so that this is one step here. */
 #ifdef MUTATION_LIVE_SLOT_REUSED
 #define LET_GO(claim) true
@@ -123,7 +123,7 @@ proctype committer() {
 }
 
 /* R1, for all that had been replaced before the scan at once (the block born at b is, by b + 2). Freed at once: freed
- * later it  * does less harm. `may` is what may still be freed, `claims` the numbers claimed that are seen to need any of that. */
+ * later it does less harm. `may` is what may still be freed, `claims` the numbers claimed that are seen to need any of that. */
 #define SCAN_PIN(i) atomic { may = may & ~BLOCKS_OF(pinned[i]); if :: may == 0 -> goto done :: else fi }
 #define SCAN_CLAIM(i) atomic { \
     if :: BLOCKS_OF(NUMBER(claimed[i])) & may -> claims = claims | BIT(NUMBER(claimed[i])) :: else fi }

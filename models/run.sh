@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Model-checks the protocol (models/README.md says what is shown). Each model must pass a complete search, with every one
-# of its assertions reached in some configuration, and each named mutation must violate an assertion.
+# Model-checks the protocol (models/README.md says what is shown). Each model must pass a complete search, with every
+# one of its assertions reached in some configuration, and each named mutation must violate an assertion.
 #
 #   models/run.sh quick     small constants and all mutations (make test)
 #   models/run.sh full      larger constants as well; up to 3.5 GB of memory, one search at a time
