@@ -1,18 +1,18 @@
 /*
  * checkpoint.pml: checkpoint slots and reuse (rules D4, R1, D7).
  *
- * What it shows. Commits go on and what they replace is reused while two checkpointers write slots; a checkpointer may stop
- * or be killed at any instruction. The kernel may write a page back at any time, and the power may fail at any time, which
- * may tear the slot that is being written back. Whatever is then on the disk:
+ * What it shows. Commits go on and what they replace is reused while two checkpointers write slots; a checkpointer may
+ * stop or be killed at any instruction. The kernel may write a page back at any time, and the power may fail at any
+ * time, which may tear the slot that is being written back. Whatever is then on the disk:
  *   - the newest valid slot is not older than `durable`: what was promised is kept;
  *   - every block of that slot's commit is on the disk, and has not been reused, in memory or on the disk.
  *
  * Abstractions, and why they lose nothing:
- *   - Pinning and committing are single steps: pin.pml. Commit k replaces the block born at k - 2, so each commit reaches two
- *     blocks, born at k and k - 1, and a block born at b is visible to b and b + 1 alone.
+ *   - Pinning and committing are single steps: pin.pml. Commit k replaces the block born at k - 2, so each commit
+ *     reaches two blocks, born at k and k - 1, and a block born at b is visible to b and b + 1 alone.
  *   - A block that is given free counts as overwritten at once, in memory and on the disk; so blocks need no places.
- *   - A data flush promises only the blocks of its own commit, at its return; a slot's flush only that slot. Whether the kernel
- *     has written a page back is decided when that matters: when the page changes and when the power fails.
+ *   - A data flush promises only the blocks of its own commit, at its return; a slot's flush only that slot. Whether
+ *     the kernel has written a page back is decided when that matters: when the page changes and when the power fails.
  *   - A claim word {number, claimant} is one word. When the claimant lets go, the number stays: a compare-and-swap that
  *     expects an older number fails, and a number above `durable` goes on protecting.
  *   - A failed flush (D5) ends all activity, which is a power cut here. One drainer stands for all: drainers only read
@@ -44,9 +44,9 @@ byte freed, on_disk;            /* not in the code: blocks by their birth */
 #define BIT(number) (1 << (number))
 #define BLOCKS_OF(c) (3 << (c) >> 1)                    /* by their births: c and c - 1 */
 
-/* A slot may be taken when its number is below durable (so it neither is the newest nor may become it) and nobody alive may
- * still write to it. The code reads the word, then durable, and tries a compare-and-swap: as long as the word stays, what
- * was true stays true, so that this is one step here. */
+/* A slot may be taken when its number is below durable (so it neither is the newest nor may become it) and nobody alive
+ * may still write to it. The code reads the word, then durable, and tries a compare-and-swap: as long as the word stays,
+ * what was true stays true, so that this is one step here. */
 #ifdef MUTATION_LIVE_SLOT_REUSED
 #define LET_GO(claim) true
 #else
@@ -122,8 +122,8 @@ proctype committer() {
     od
 }
 
-/* R1, for all that had been replaced before the scan at once (the block born at b is, by b + 2). Freed at once: freed later it
- * does less harm. `may` is what may still be freed, `claims` the numbers claimed that are seen to need any of that. */
+/* R1, for all that had been replaced before the scan at once (the block born at b is, by b + 2). Freed at once: freed
+ * later it does less harm. `may` is what may still be freed, `claims` the numbers claimed that are seen to need any of that. */
 #define SCAN_PIN(i) atomic { may = may & ~BLOCKS_OF(pinned[i]); if :: may == 0 -> goto done :: else fi }
 #define SCAN_CLAIM(i) atomic { \
     if :: BLOCKS_OF(NUMBER(claimed[i])) & may -> claims = claims | BIT(NUMBER(claimed[i])) :: else fi }
@@ -153,8 +153,8 @@ done:  atomic { may = 0; claims = 0; d = 0 }
     od
 }
 
-/* The power fails. A slot is what the disk has or, if that differs from the page, the page or torn; the newest valid slot
- * wins. This changes nothing, so that it may happen in every state. */
+/* The power fails. A slot is what the disk has or, if that differs from the page, the page or torn; the newest
+ * valid slot  * wins. This changes nothing, so that it may happen in every state. */
 #define READ_SLOT(slot) \
     if \
     :: true -> if :: disk[slot] > newest -> newest = disk[slot] :: else fi \

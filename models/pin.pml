@@ -1,26 +1,27 @@
 /*
  * pin.pml: head, pins, reuse and adoption (rules C1, C2, R1, R3).
  *
- * What it shows. Two writers commit by one compare-and-swap of `head`, drain what they replaced, and it is reused at once; a
- * reader pins as C1 says. Anyone may stop at any instruction (it is not scheduled) or be killed there (`killer`), and an
- * adopter, which may be killed too, takes over a dead line. Under all interleavings:
+ * What it shows. Two writers commit by one compare-and-swap of `head`, drain what they replaced, and it is reused at
+ * once; a reader pins as C1 says. Anyone may stop at any instruction (it is not scheduled) or be killed there
+ * (`killer`), and an adopter, which may be killed too, takes over a dead line. Under all interleavings:
  *   - what a validated pin leads to is allocated, with the births its commit recorded: never reused under the pin;
  *   - no block is freed twice, and none is free while head reaches it;
  *   - commit numbers grow by one along head;
  *   - a kill costs at most a leak, and without a kill nothing is leaked.
  *
  * Abstractions, and why they lose nothing:
- *   - Accesses are sequentially consistent. The one place where a store must be seen before a later load is the exchange of
- *     the pin's number, a full fence in the code too; MUTATION_NO_FENCE takes it away. The rest is release and acquire.
+ *   - Accesses are sequentially consistent. The one place where a store must be seen before a later load is the
+ *     exchange of the pin's number, a full fence in the code too; MUTATION_NO_FENCE takes it away. The rest is release
+ *     and acquire.
  *   - The tag of a head word is TAG_BITS wide instead of 20: it wraps sooner, which only allows more.
- *   - The store is two cells, one per writer (ANY_CELL: any); a commit replaces the block in one of them, so its list has one
- *     entry and the drained count is 0 or 1. Longer lists repeat the same step.
+ *   - The store is two cells, one per writer (ANY_CELL: any); a commit replaces the block in one of them, so its list
+ *     has one entry and the drained count is 0 or 1. Longer lists repeat the same step.
  *   - Taking and filling blocks is one step: nobody else looks into them yet, except at the number of a recycled commit
  *     block, which is a single store. What allocation itself needs is in heap.pml.
- *   - A freed block is wiped at once, except the number of a commit block (its size class keeps that word a number). So a
- *     data block need not be reused to show that it could be; a commit block is taken from any free place.
- *   - The pin's offset is for the collector alone and is left out; so are the fallback pin (it protects everything, so it
- *     only keeps more), waiting chunks, checkpoints (checkpoint.pml) and C2's cached scans: a scan serves one drain.
+ *   - A freed block is wiped at once, except the number of a commit block (its size class keeps that word a number). So
+ *     a data block need not be reused to show that it could be; a commit block is taken from any free place.
+ *   - The pin's offset is for the collector alone and is left out; so are the fallback pin (it protects everything, so
+ *     it only keeps more), waiting chunks, checkpoints (checkpoint.pml) and C2's cached scans: a scan serves one drain.
  */
 #ifndef LAST_NUMBER
 #define LAST_NUMBER 5           /* commits go from 2 to this number, whoever makes them */
@@ -123,7 +124,7 @@ inline enqueue(line, block) {
     }
 }
 
-/* R1, R3. `seen` is head from before the scan: a commit that was head then may have been pinned behind the scan's back. */
+/* R1, R3. `seen` is head from before the scan: a commit that was head then may be pinned behind the scan's back. */
 #define FIRST(line)     OFFSET(queue[line])
 #define LIST_DONE(line) (queue[line] >= DRAINED || commit[FIRST(line)].replaced == 0)
 #define VISIBLE(line)   (scan & (BIT(commit[FIRST(line)].number) - BIT(commit[FIRST(line)].replaced)))
@@ -199,7 +200,8 @@ inline finish() {
               if :: i != 0 && !LIST_DONE(seen) -> n = n | BIT(commit[i].replaced) :: else fi;
               do
               :: i == 0 -> break
-              :: i != 0 -> w = w | BIT(i); i = commit[i].next; if :: i != 0 -> n = n | BIT(commit[i].replaced) :: else fi
+              :: i != 0 -> w = w | BIT(i); i = commit[i].next;
+                  if :: i != 0 -> n = n | BIT(commit[i].replaced) :: else fi
               od;
               seen++
            od;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Model-checks the protocol (models/README.md says what is shown). Each model must pass a complete search, with every one of
-# its assertions reached in some configuration, and each named mutation must violate an assertion.
+# Model-checks the protocol (models/README.md says what is shown). Each model must pass a complete search, with every
+# one of its assertions reached in some configuration, and each named mutation must violate an assertion.
 #
 #   models/run.sh quick     small constants and all mutations (make test)
 #   models/run.sh full      larger constants as well; up to 3.5 GB of memory, one search at a time
@@ -17,7 +17,8 @@ trap 'rm -rf "$work"' EXIT
 TIMEFORMAT=%U
 count=0
 
-# search DIRECTORY MODEL OPTIMISATION OPTIONS...: leaves what the search printed in DIRECTORY/out and its time in DIRECTORY/time.
+# search DIRECTORY MODEL OPTIMISATION OPTIONS...: leaves what the search printed in DIRECTORY/out and its
+# time in DIRECTORY/time.
 search() {
     local directory=$1 model=$2 optimisation=$3; shift 3
     cd "$directory" || return
@@ -36,10 +37,12 @@ must_pass() {   # MODEL OPTIONS...
     local directory=$work/$1.pass.$count; mkdir "$directory"
     ( search "$directory" "$1" -O2 "${@:2}"
       verdict=FAILED
-      if grep -q 'errors: 0$' out && ! grep -Eq 'Search not completed|max search depth too small|out of memory|MEMLIM' out; then
+      if grep -q 'errors: 0$' out &&
+          ! grep -Eq 'Search not completed|max search depth too small|out of memory|MEMLIM' out; then
           verdict=ok
       fi
-      awk '/^unreached in / { where = $NF } /assert\(/ { sub(/^[^,]*\//, ""); print where ": " $0 }' out | sort >unreached
+      awk '/^unreached in / { where = $NF } /assert\(/ { sub(/^[^,]*\//, ""); print where ": " $0 }' out |
+          sort >unreached
       report $verdict "$directory" "$1" "${*:2}" )
 }
 must_fail() {   # MODEL MUTATION OPTIONS...
@@ -61,8 +64,9 @@ start must_pass pin -DKILLS=1 -DWRITERS=1 -DREADERS=1 -DLAST_NUMBER=6
 start must_pass heap -DKILLS=2 -DFREERS=0
 start must_pass heap -DKILLS=1 -DALLOCATORS=1 -DROUNDS=2 -DLAST_HEAD=4
 start must_pass heap -DVARIANT_BITS_BEFORE_MASK -DKILLS=1 -DFREERS=0
+start must_pass heap -DSTASH -DKILLS=2 -DFREERS=0 -DCOLLECTORS=0 -DLAST_HEAD=3
+start must_pass heap -DSTASH -DKILLS=0 -DALLOCATORS=1 -DROUNDS=2 -DLAST_HEAD=4
 start must_pass checkpoint -DKILLS=1 -DCHECKPOINTS=2
-start must_pass checkpoint -DKILLS=0
 
 one_writer="-DKILLS=0 -DWRITERS=1 -DREADERS=1"
 for mutation in NO_TAG_NO_REREAD NO_REREAD NO_FENCE COMMIT_BLOCK_UNTESTED SCAN_BEFORE_COMMIT; do
@@ -78,8 +82,14 @@ done
 for mutation in GENERATION_FIRST ADOPTED_PENDING_FIRST RELEASED_BEFORE_COMMIT RELEASED_BEFORE_MASK; do
     start must_fail heap MUTATION_$mutation -DKILLS=2 -DFREERS=0
 done
-for mutation in SLOTS_BEFORE_PINS DEAD_CLAIM_DROPPED LIVE_SLOT_REUSED NEWEST_OVERWRITTEN NUMBER_DROPPED DATA_AFTER_SLOT \
-    DURABLE_BEFORE_FLUSH UNPINNED_BEFORE_CLAIM; do
+for mutation in NOT_STRUCK FREED_BEFORE_FORGOTTEN ADOPTED_BEFORE_FORGOTTEN STASH_ADOPTED_BEFORE_FORGOTTEN; do
+    start must_fail heap MUTATION_$mutation -DSTASH -DKILLS=2 -DFREERS=0 -DCOLLECTORS=0 -DLAST_HEAD=2
+done
+for mutation in STASH_UNMARKED FREED_WITH_OLD_BIRTH; do
+    start must_fail heap MUTATION_$mutation -DSTASH -DKILLS=0 -DALLOCATORS=1 -DROUNDS=2 -DLAST_HEAD=4
+done
+for mutation in SLOTS_BEFORE_PINS DEAD_CLAIM_DROPPED LIVE_SLOT_REUSED NEWEST_OVERWRITTEN NUMBER_DROPPED \
+    DATA_AFTER_SLOT DURABLE_BEFORE_FLUSH UNPINNED_BEFORE_CLAIM; do
     start must_fail checkpoint MUTATION_$mutation -DKILLS=1
 done
 
@@ -94,10 +104,15 @@ if [ "$mode" = full ]; then
     start must_fail pin LONG_STOP -DKILLS=0 -DREADERS=1 -DLAST_NUMBER=6
     start must_pass pin -DKILLS=0 -DREADERS=1 -DLONG_STOP -DLAST_NUMBER=6 -DHEAD_READ_AGAIN
     start must_pass heap -DKILLS=3 -DFREERS=0
+    start must_pass heap -DSTASH -DKILLS=1 -DFREERS=0
+    for mutation in RECORD_UNMARKED STALE_UNMARKED MOVES_UNCOUNTED; do
+        start must_fail heap MUTATION_$mutation -DSTASH -DKILLS=0 -DALLOCATORS=1 -DROUNDS=3
+    done
     start must_pass heap -DKILLS=1 -DFREERS=0 -DBLOCKS=3
     start must_pass heap -DKILLS=2 -DALLOCATORS=1 -DLAST_HEAD=4
     start must_pass heap -DKILLS=1 -DALLOCATORS=1 -DROUNDS=2
     start must_pass heap -DKILLS=1 -DLAST_HEAD=4
+    start must_pass checkpoint -DKILLS=0
     start must_pass checkpoint -DKILLS=1
     start must_pass checkpoint -DKILLS=2
     start must_pass checkpoint -DKILLS=1 -DLAST_COMMIT=6
