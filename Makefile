@@ -17,10 +17,10 @@ build: ## the libraries and examples, optimised, in build/release
 	cmake --preset release -DUTAN_TESTS=OFF -DUTAN_BENCH=OFF
 	cmake --build --preset release --parallel $(JOBS)
 
-demo: build ## see it work: several processes, one store, killed and continued (DIR=folder to keep the store)
-	build/release/examples/utan_demo $(DIR)
+demo: build ## see it work: several processes, one store, killed and continued (DIR=folder to index; the C++ headers)
+	build/release/examples/utan_demo $(if $(DIR),"$(DIR)")
 
-test: ## all tests, in five minutes: debug, sanitizers, release, models, house rules
+test: ## all tests: debug, sanitizers, release, models, house rules
 	@scripts/setup.sh test
 	@scripts/test.sh
 

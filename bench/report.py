@@ -17,6 +17,10 @@ import subprocess
 PHASES = ["insert", "read", "miss", "overwrite", "erase", "iterate"]
 CHUNK_SIZE = 16 << 20  # by which a store grows at most at once
 
+# How many times as fast as the peer, per operation.
+POINT_MIN = (("read", "absl", 1.2), ("read", "tkrzw", 2.5), ("insert", "absl", 1.3), ("insert", "tkrzw", 1.3),
+             ("overwrite", "tkrzw", 2.0))
+SIZE_RATIO_MAX = 1.5      # allocated bytes after the load over those of keys and values
 GAIN_MIN = 0.9            # two readers: Utan's gain over the control's
 WRITER_RATIO_MIN = 2.0    # two readers and a writer: Utan over LMDB
 GROWTH_MAX = 1.3          # times the loaded size, plus a chunk
@@ -159,6 +163,14 @@ def targets_of(s):
 
     def add(name, bound, measured, is_met):
         targets.append({"target": name, "bound": bound, "measured": measured, "met": is_met})
+
+    for phase, peer, least in POINT_MIN:
+        value = median(s["ratios"].get(peer, {}).get(phase))
+        add(f"{phase}: times as fast as {peer}", f">= {least}", value and round(value, 2),
+            None if value is None else value >= least)
+    value = s["sizes"]["systems"].get("utan", {}).get("open", {}).get("allocated_ratio")
+    add("file after the load / bytes of keys and values", f"<= {SIZE_RATIO_MAX}", value and round(value, 2),
+        None if value is None else value <= SIZE_RATIO_MAX)
 
     readers = s["readers"]
     value = None
