@@ -151,8 +151,8 @@ Result<Attachment*> Attachment::open(os::System& system, const std::string& path
   lock.lock();
   Attachment* const faster = registry.find(system, session->identity(), options.mode == OpenMode::read_only);
   if (faster != nullptr) {
-    ++faster->handles_;
     UTAN_TRY(session->leave());
+    ++faster->handles_;
     return faster;
   }
   auto* attachment = new Attachment(system, std::move(resolved), options, std::move(session));

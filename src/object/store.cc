@@ -115,7 +115,7 @@ Result<bool> create_table(heap::Build& build, const Pinned& base, commit::Draft&
               build.make<format::Record>(format::Kind::record, ByteCount{size}, aux));
   record.at->key_size = static_cast<std::uint32_t>(name.size());
   record.at->value_size = sizeof value;
-  std::memcpy(reinterpret_cast<std::byte*>(record.at + 1), name.data(), name.size());
+  if (!name.empty()) std::memcpy(reinterpret_cast<std::byte*>(record.at + 1), name.data(), name.size());
   std::memcpy(reinterpret_cast<std::byte*>(record.at + 1) + name.size(), &value, sizeof value);
   record.at->header.checksum += format::checksum_payload(&record.at->key_size, size - sizeof(format::BlockHeader));
   UTAN_ASSIGN(const Offset now,

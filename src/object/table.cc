@@ -79,7 +79,7 @@ Result<bool> equals(const heap::View& view, const Record* record, Bytes expected
   if (record->value_size != expected.size()) return false;
   std::size_t at = 0;
   return each_part(view, record, [&](Bytes part) {
-    const bool same = std::memcmp(part.data(), expected.data() + at, part.size()) == 0;
+    const bool same = part.empty() || std::memcmp(part.data(), expected.data() + at, part.size()) == 0;
     at += part.size();
     return same;
   });
