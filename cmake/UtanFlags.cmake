@@ -41,8 +41,7 @@ endif()
 
 # GCC makes x86's string instructions of short copies, which take longer to start than a call of memcpy takes in all.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  set(utan_copy_flags -mstringop-strategy=libcall)
-  add_compile_options(${utan_copy_flags})
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-mstringop-strategy=libcall>)
 endif()
 
 # Warnings and the compile definitions of our own code. A definition is always there, as 0 or 1.
