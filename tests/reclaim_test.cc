@@ -31,20 +31,20 @@ TEST(Horizon, SaysNothingOfCommitsThatCameAfterIt) {
   test::put(*table, "k", "5");
 
   EXPECT_EQ(horizon.blocking(pinned, pinned + 1), pinned) << "the snapshot sees it";
-  EXPECT_EQ(horizon.newest_seeing(pinned + 1), pinned);
+  EXPECT_EQ(horizon.around(pinned + 1).newest_before, pinned);
   EXPECT_EQ(horizon.blocking(pinned + 1, pinned + 2), 0U) << "born after the snapshot, replaced before the scan";
-  EXPECT_EQ(horizon.newest_seeing(head), pinned);
+  EXPECT_EQ(horizon.around(head).newest_before, pinned);
   // Somebody may have pinned the commits in between since.
   EXPECT_NE(horizon.blocking(head + 1, head + 2), 0U);
-  EXPECT_EQ(horizon.newest_seeing(head + 1), ~std::uint64_t{0});
-  EXPECT_EQ(horizon.newest_seeing(head + 2), ~std::uint64_t{0});
+  EXPECT_EQ(horizon.around(head + 1).newest_before, ~std::uint64_t{0});
+  EXPECT_EQ(horizon.around(head + 2).newest_before, ~std::uint64_t{0});
 }
 
 // A scan that could not read head knows of no commit at all.
 TEST(Horizon, BeforeItsFirstScanSaysNothing) {
   const commit::Horizon horizon;
   EXPECT_NE(horizon.blocking(3, 7), 0U);
-  EXPECT_EQ(horizon.newest_seeing(7), ~std::uint64_t{0});
+  EXPECT_EQ(horizon.around(7).newest_before, ~std::uint64_t{0});
 }
 
 }  // namespace

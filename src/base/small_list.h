@@ -19,6 +19,8 @@ class SmallList {
   bool empty() const { return size_ == 0; }
   T& operator[](std::size_t i) { return i < N ? near_[i] : far_[i - N]; }
   const T& operator[](std::size_t i) const { return i < N ? near_[i] : far_[i - N]; }
+  // The first of them, up to N: a copy of all N is cheaper than one of as many as there are.
+  const std::array<T, N>& near() const { return near_; }
   void push_back(T value) {
     if (size_ < N) [[likely]] {
       near_[size_++] = value;

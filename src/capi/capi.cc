@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "object/store.h"
+#include "object/table_get.h"
 #include "os/os.h"
 
 using utan::Code;
@@ -18,6 +19,7 @@ using utan::object::Cursor;
 using utan::object::Store;
 using utan::object::Table;
 using utan::object::Value;
+using utan::tree::Quick;
 
 static_assert(UTAN_OK == static_cast<int>(Code::ok) && UTAN_NOT_FOUND == static_cast<int>(Code::not_found) &&
               UTAN_EXISTS == static_cast<int>(Code::exists) && UTAN_INVALID == static_cast<int>(Code::invalid) &&
@@ -100,6 +102,21 @@ void hand_over(const Value& value, utan_value* out) {
 }
 
 constexpr std::size_t options_size_min = sizeof(std::size_t);
+
+[[gnu::noinline]] utan_code get_slowly(utan_table* table, const void* key, std::size_t key_size, utan_value* value) {
+  return guarded([&]() -> utan_code {
+    Value found;
+    const Result<bool> got = table->table->get(bytes(key, key_size), found);
+    if (!got.ok()) [[unlikely]]
+      return fail(got.error());
+    if (!got.value()) {
+      *value = utan_value{};
+      return not_found();
+    }
+    hand_over(found, value);
+    return UTAN_OK;
+  });
+}
 
 }  // namespace
 
@@ -245,20 +262,16 @@ utan_code utan_table_open(utan_store* store, const void* name, size_t name_size,
 void utan_table_close(utan_table* table) { delete table; }
 
 utan_code utan_table_get(utan_table* table, const void* key, size_t key_size, utan_value* value) {
-  return guarded([&]() -> utan_code {
-    Value found;
-    const Result<bool> got = table->table->get(bytes(key, key_size), found);
-    if (!got.ok()) [[unlikely]]
-      return fail(got.error());
-    if (!got.value()) {
-      *value = utan_value{};
-      return not_found();
-    }
+  Value found;
+  const Quick quick = table->table->get_quickly(bytes(key, key_size), found);
+  if (quick == Quick::found) [[likely]] {
     hand_over(found, value);
     return UTAN_OK;
-  });
+  }
+  if (quick == Quick::unusual) return get_slowly(table, key, key_size, value);
+  *value = utan_value{};
+  return not_found();
 }
-
 void utan_value_release(utan_value* value) {
   const auto kind = static_cast<ValueKind>(value->reserved[1] & 0xff);
   if (kind == value_pinned) [[likely]] {

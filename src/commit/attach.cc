@@ -284,6 +284,7 @@ class Opener {
     UTAN_ASSIGN(session_->data_map_, session_->data_file_->map(ByteCount{reserve}, writes() ? os::Access::read_write
                                                                                             : os::Access::read_only));
     UTAN_ASSIGN(session_->sentinel_, system_.fork_sentinel());
+    session_->sentinel_word_ = &session_->sentinel_->word();
     return {};
   }
 

@@ -36,12 +36,17 @@ class Attachment {
 
   // The calling thread's state. One comparison and one load when it used this store last.
   Result<Thread*> thread() {
+    Thread* const cached = thread_quickly();
+    if (cached != nullptr) [[likely]]
+      return cached;
+    return thread_slowly();
+  }
+  // The same if it used this store last, else null.
+  [[gnu::always_inline]] Thread* thread_quickly() const {
     // acquire: pairs with attach_in_child. Id and fork are asked of one and the same session: a thread that another one
     // of the same child overtakes must not take its cached state, which is the parent's, for the new session's.
     const Session* const session = current_.load(std::memory_order_acquire);
-    if (thread_cache.session_id == session->unique_id() && !session->forked()) [[likely]]
-      return thread_cache.thread;
-    return thread_slowly();
+    return thread_cache.session_id == session->unique_id() && !session->forked() ? thread_cache.thread : nullptr;
   }
   // The session; in a child a new one.
   Result<Session*> session();

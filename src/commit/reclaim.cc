@@ -1,6 +1,7 @@
 #include "commit/reclaim.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/check.h"
 #include "base/step.h"
@@ -152,67 +153,90 @@ void Reclaimer::free(Offset block) {
 void Reclaimer::drain(const Horizon& horizon) {
   if (line_->taken.load(std::memory_order_relaxed) != 0) work_on_taken(horizon);
   if (horizon.open()) return;
+  const heap::Allocator::Freeing freeing(*allocator_);
   while (line_->queue.load(std::memory_order_relaxed) != 0) {
-    if (!drain_front(horizon, queued_ <= patience)) return;
+    if (!drain_front(horizon, queued_ <= patience, freeing)) return;
   }
 }
 
 // Works on the first commit of the queue. False: it is not done and stays.
-bool Reclaimer::drain_front(const Horizon& horizon, bool patient) {
+bool Reclaimer::drain_front(const Horizon& horizon, bool patient, const heap::Allocator::Freeing& freeing) {
+  const std::byte* const base = heap_->base();
+  const std::uint64_t end = heap_->file_size().value;
   const ChainWord front{line_->queue.load(std::memory_order_relaxed)};
   const Offset block = front.offset();
   auto* commit = heap_->at<CommitBlock>(block);
   const std::uint64_t number = commit->header.birth;
   const std::uint64_t count = std::min<std::uint64_t>(commit->replaced_count, format::replaced_max);
-  const std::uint64_t newest = horizon.newest_seeing(number);
+  const Horizon::Around around = horizon.around(number);
   for (std::uint64_t i = front.count(); i < count; ++i) {
     const ReplacedEntry entry{commit->replaced[i]};
-    if (!plausible(*heap_, entry.offset())) [[unlikely]] {
-      line_->queue.store(ChainWord::make(block, i + 1).word, std::memory_order_release);
-      continue;
+    // One comparison finds a single block that is aligned and inside the file: every other entry is a large number.
+    if (std::rotr(entry.word - format::regions_offset, 3) <=
+        (end - format::regions_offset - format::block_size_min) / 8) [[likely]] {
+      auto* birth = reinterpret_cast<std::uint64_t*>(const_cast<std::byte*>(base) + entry.word);
+      if (std::atomic_ref<std::uint64_t>(*birth).load(std::memory_order_relaxed) > around.newest_before) [[likely]] {
+        // The count advances first: killed right after, this block leaks; the other way round it would be freed twice.
+        line_->queue.store(ChainWord::make(block, i + 1).word, std::memory_order_release);
+        step(Step::drain_counted);
+        const bool freed = freeing(entry.offset());
+        DCHECK(freed);
+        static_cast<void>(freed);
+        step(Step::drain_freed);
+        continue;
+      }
     }
-    if (entry.how() == ReplacedEntry::How::block && birth_of(*heap_, entry.offset()) > newest) [[likely]] {
-      // The count advances first: killed right after, this block leaks; the other way round it would be freed twice.
-      line_->queue.store(ChainWord::make(block, i + 1).word, std::memory_order_release);
-      step(Step::drain_counted);
-      free(entry.offset());
-      continue;
-    }
-    const std::uint64_t blocking = horizon.blocking(birth_of(*heap_, entry.offset()), number);
-    if (patient && (blocking != 0 || blocks_in_list(entry, number, horizon))) return false;
-    if (blocking == 0 && entry.how() == ReplacedEntry::How::list) {
-      // The list keeps its own count; it is advanced here only when the list is done.
-      release_list(entry.offset(), number, horizon);
-      line_->queue.store(ChainWord::make(block, i + 1).word, std::memory_order_release);
-      step(Step::drain_counted);
-      free(entry.offset());
-      continue;
-    }
-    line_->queue.store(ChainWord::make(block, i + 1).word, std::memory_order_release);
-    step(Step::drain_counted);
-    if (blocking == 0) {
-      free(entry.offset());
-    } else {
-      wait(entry, number, blocking);
-    }
+    if (!drain_unusual(block, i, number, horizon, patient)) return false;
   }
   // The commit block itself: it is seen by its own number alone, and by whoever reads head.
   const HeadWord head{heap_->coordination().fixed().head.load(std::memory_order_seq_cst)};
   if (head.block() == block) return false;
-  const bool visible = horizon.is_visible(number);
-  if (visible && patient) return false;
+  if (around.itself && patient) return false;
   const Offset next{commit->owner_next};
   if (next && !plausible(*heap_, next)) return false;
   line_->queue.store(next ? ChainWord::make(next, 0).word : 0, std::memory_order_release);
   step(Step::drain_block_unlinked);
   if (!next) tail_ = Offset{};
   --queued_;
-  if (visible) {
+  if (around.itself) {
     wait(ReplacedEntry::make(block, ReplacedEntry::How::block), number + 1, number);
   } else {
-    free(block);
+    const bool freed = freeing(block);
+    DCHECK(freed);
+    static_cast<void>(freed);
+    step(Step::drain_freed);
   }
   step(Step::drain_block_freed);
+  return true;
+}
+
+// Entry `i` of the first commit: a list, a block that a pin sees, or damage. False: it stays.
+bool Reclaimer::drain_unusual(Offset block, std::uint64_t i, std::uint64_t number, const Horizon& horizon,
+                              bool patient) {
+  const ReplacedEntry entry{heap_->at<CommitBlock>(block)->replaced[i]};
+  const auto count_it = [&] {
+    line_->queue.store(ChainWord::make(block, i + 1).word, std::memory_order_release);
+    step(Step::drain_counted);
+  };
+  if (!plausible(*heap_, entry.offset())) {
+    count_it();
+    return true;
+  }
+  const std::uint64_t blocking = horizon.blocking(birth_of(*heap_, entry.offset()), number);
+  if (patient && (blocking != 0 || blocks_in_list(entry, number, horizon))) return false;
+  if (blocking == 0 && entry.how() == ReplacedEntry::How::list) {
+    // The list keeps its own count; it is advanced here only when the list is done.
+    release_list(entry.offset(), number, horizon);
+    count_it();
+    free(entry.offset());
+    return true;
+  }
+  count_it();
+  if (blocking == 0) {
+    free(entry.offset());
+  } else {
+    wait(entry, number, blocking);
+  }
   return true;
 }
 

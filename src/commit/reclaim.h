@@ -7,6 +7,7 @@
 // owner alone.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -30,10 +31,17 @@ class Horizon {
   // Is a commit c with born <= c < replaced_by visible? Answers the newest such, or 0. A commit that was not there when
   // the scan began may have been pinned since: what was replaced later than that counts as visible.
   std::uint64_t blocking(std::uint64_t born, std::uint64_t replaced_by) const;
-  // What is born after the answer and replaced by the commit `replaced_by` is visible to nobody. All ones if this scan
-  // cannot say it of anything, because that commit was not there yet.
-  std::uint64_t newest_seeing(std::uint64_t replaced_by) const {
-    return replaced_by > head_number_ ? ~std::uint64_t{0} : blocking(0, replaced_by);
+  // The same of a commit of whatever was born before it, and whether it is visible itself, at once. All ones and true
+  // if this scan cannot say it, because that commit was not there yet.
+  struct Around {
+    std::uint64_t newest_before;  // what is born after it, and replaced by the commit, is visible to nobody
+    bool itself;
+  };
+  Around around(std::uint64_t number) const {
+    if (number >= head_number_) [[unlikely]]
+      return {number > head_number_ ? ~std::uint64_t{0} : blocking(0, number), true};
+    const auto above = std::lower_bound(numbers_.begin(), numbers_.end(), number);
+    return {above == numbers_.begin() ? 0 : *(above - 1), above != numbers_.end() && *above == number};
   }
   bool is_visible(std::uint64_t number) const { return blocking(number, number + 1) != 0; }
   // A line without an owner whose queue or chunks are not empty, as seen in the scan.
@@ -72,7 +80,8 @@ class Reclaimer {
   static std::uint64_t waiting_in(const heap::Heap& heap, Offset chunk);
 
  private:
-  bool drain_front(const Horizon& horizon, bool patient);
+  bool drain_front(const Horizon& horizon, bool patient, const heap::Allocator::Freeing& freeing);
+  bool drain_unusual(Offset block, std::uint64_t i, std::uint64_t number, const Horizon& horizon, bool patient);
   bool blocks_in_list(format::ReplacedEntry entry, std::uint64_t replaced_by, const Horizon& horizon) const;
   void release(format::ReplacedEntry entry, std::uint64_t replaced_by, const Horizon& horizon);
   void release_list(Offset list, std::uint64_t replaced_by, const Horizon& horizon);

@@ -71,7 +71,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void forget_in_child();
 
   bool forked() const {
-    return sentinel_->word().load(std::memory_order_relaxed) ==
+    return sentinel_word_->load(std::memory_order_relaxed) ==
            0;  // relaxed: written by the kernel, before this process ran
   }
   // Tells sessions of one process apart, for ever.
@@ -149,6 +149,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::unique_ptr<os::Mapping> data_map_;
   std::unique_ptr<os::Mapping> coordination_map_;
   std::unique_ptr<os::ForkSentinel> sentinel_;
+  const std::atomic<std::uint64_t>* sentinel_word_ = nullptr;
   std::uint64_t unique_id_ = 0;  // beside the sentinel: each operation looks at both
   format::Coordination coordination_;
   heap::Heap heap_;

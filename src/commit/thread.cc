@@ -1,6 +1,7 @@
 #include "commit/thread.h"
 
 #include <bit>
+#include <cstring>
 #include <string>
 
 #include "base/check.h"
@@ -19,6 +20,9 @@ constexpr std::uint64_t drain_interval_min = 16;
 Thread::Thread(Session& session, std::uint64_t line_index)
     : session_(&session),
       heap_(&session.heap()),
+      fixed_(&session.coordination().fixed()),
+      base_(session.heap().base()),
+      hash_seed_(session.hash_seed()),
       line_index_(line_index),
       line_(&session.coordination().line(line_index)),
       number_floor_(session.coordination().fixed().header.number_floor),
@@ -96,7 +100,8 @@ Result<void> Thread::list_replaced(CommitBlock* block) {
   const auto& replaced = build_.replaced();
   const std::size_t count = replaced.size();
   if (count <= format::replaced_max) [[likely]] {
-    for (std::size_t i = 0; i < count; ++i) block->replaced[i] = replaced[i].word;
+    static_assert(sizeof block->replaced == sizeof replaced.near());
+    std::memcpy(block->replaced, replaced.near().data(), sizeof block->replaced);
     block->replaced_count = count;
     return {};
   }
@@ -142,8 +147,11 @@ Result<bool> Thread::publish(const Pinned& base, const Draft& draft) {
   block->record = 0;
   block->log_offset = 0;
   block->reserved[0] = 0;
-  block->header.checksum +=
-      format::checksum_words(block, format::commit_checksum_first_word, format::commit_checksum_words);
+  // From what was written, not from where it was written to: the zeros' shares are constants.
+  const std::uint64_t summed[format::commit_checksum_words] = {
+      draft.objects.root.value, draft.objects.depth, draft.object_index_high, draft.container_count, 0, 0, 0, 0};
+  for (std::uint64_t i = 0; i < format::commit_checksum_words; ++i)
+    block->header.checksum += format::checksum_share(format::commit_checksum_first_word + i, summed[i]);
   block->owner_next = 0;
   block->reserved2[0] = block->reserved2[1] = 0;
   // The commit that was there when coordination was made is in nobody's queue: its successor frees it.

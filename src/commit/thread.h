@@ -70,6 +70,23 @@ class Thread {
     unpin_extra(pin - own_pin_count);
   }
 
+  // The same in the first place alone, if that is free and head does not change meanwhile: what nearly every read finds.
+  // `unpin(0)` ends it. The view, which sees what that commit sees, and its block; null: use `pin`.
+  [[gnu::always_inline]] const format::CommitBlock* pin_quickly(heap::View& view) {
+    if ((used_pins_ & 1) != 0) [[unlikely]]
+      return nullptr;
+    const format::HeadWord head{fixed_->head.load(std::memory_order_acquire)};
+    step(Step::pin_head_read);
+    const auto* block = reinterpret_cast<const format::CommitBlock*>(base_ + head.block().value);
+    const std::uint64_t number = format::load_commit_number(block);
+    if (!try_pin(line_->pins[0], head, block, number)) [[unlikely]]
+      return nullptr;
+    used_pins_ |= 1;
+    // acquire: as in Heap::file_size.
+    view = heap::View(base_, ByteCount{fixed_->file_size.load(std::memory_order_acquire)}, CommitNumber{number});
+    return block;
+  }
+
   // Extra pins, for snapshots and iterators; `unpin_extra` may be called by any thread. claim_extra: -1 if all are
   // used.
   int claim_extra();
@@ -116,6 +133,7 @@ class Thread {
   void reclaim();
 
   Session& session() const { return *session_; }
+  std::uint64_t hash_seed() const { return hash_seed_; }
   std::uint64_t line_index() const { return line_index_; }
   // No pin of this thread is held.
   bool idle() const { return used_pins_ == 0 && extra_used_.load(std::memory_order_acquire) == 0; }
@@ -131,21 +149,24 @@ class Thread {
 
   // C1. False: the head is damaged.
   bool pin_slot(format::PinSlot& slot, Pinned& out) {
-    auto& fixed = session_->coordination().fixed();
     for (int tries = 0; tries < pin_tries_max; ++tries) {
       // acquire: pairs with the compare-and-swap that published it; the commit block is whole.
-      const format::HeadWord head{fixed.head.load(std::memory_order_acquire)};
+      const format::HeadWord head{fixed_->head.load(std::memory_order_acquire)};
       step(Step::pin_head_read);
-      if (try_pin(slot, head, out)) [[likely]]
-        return true;
+      const auto* block = heap_->at<format::CommitBlock>(head.block());
+      const std::uint64_t number = format::load_commit_number(block);
+      if (!try_pin(slot, head, block, number)) [[unlikely]]
+        continue;
+      out.block = block;
+      out.head = head;
+      out.view = heap::View(heap_->base(), heap_->file_size(), CommitNumber{number});
+      return true;
     }
     return pin_open_first(slot, out);
   }
 
-  bool try_pin(format::PinSlot& slot, format::HeadWord head, Pinned& out) {
-    auto& fixed = session_->coordination().fixed();
-    const auto* block = heap_->at<format::CommitBlock>(head.block());
-    const std::uint64_t number = format::load_commit_number(block);
+  [[gnu::always_inline]] bool try_pin(format::PinSlot& slot, format::HeadWord head, const format::CommitBlock* block,
+                                      std::uint64_t number) {
     if (!head.matches(number) || number == 0) [[unlikely]]
       return false;
     slot.offset.store(head.block().value, std::memory_order_relaxed);  // for the collector; checked against the number
@@ -154,15 +175,12 @@ class Thread {
     // load sees the newer commit.
     slot.number.exchange(number, std::memory_order_seq_cst);
     step(Step::pin_number_stored);
-    if (fixed.head.load(std::memory_order_seq_cst) != head.word || format::load_commit_number(block) != number)
+    if (fixed_->head.load(std::memory_order_seq_cst) != head.word || format::load_commit_number(block) != number)
         [[unlikely]] {
       slot.number.store(format::pin_free, std::memory_order_release);
       return false;
     }
     step(Step::pin_validated);
-    out.block = block;
-    out.head = head;
-    out.view = heap::View(heap_->base(), heap_->file_size(), CommitNumber{number});
     return true;
   }
 
@@ -177,6 +195,9 @@ class Thread {
 
   Session* session_;
   const heap::Heap* heap_;
+  format::CoordinationFixed* fixed_;
+  std::byte* base_;  // of the data file
+  std::uint64_t hash_seed_;
   std::uint64_t line_index_;
   format::Line* line_;
   std::uint64_t number_floor_;

@@ -46,6 +46,13 @@ struct BlockHeader {
   Kind kind;
   SizeClass size_class;  // class_run for a run of segments
   std::uint16_t aux;     // by kind
+
+  // All but the birth, in one store.
+  void set_fields(std::uint32_t sum, Kind what, SizeClass of_class, std::uint16_t more) {
+    const std::uint64_t word = sum | std::uint64_t{static_cast<std::uint8_t>(what)} << 32 |
+                               std::uint64_t{of_class} << 40 | std::uint64_t{more} << 48;
+    std::memcpy(&checksum, &word, sizeof word);
+  }
 };
 static_assert(sizeof(BlockHeader) == 16 && offsetof(BlockHeader, checksum) == 8 && offsetof(BlockHeader, kind) == 12);
 static_assert(std::is_trivially_copyable_v<BlockHeader>);
@@ -65,11 +72,13 @@ constexpr std::uint32_t checksum_share(std::uint64_t index, std::uint64_t word) 
   return static_cast<std::uint32_t>(((word ^ 0xa0761d6478bd642fu) * multiplier) >> 32);
 }
 
+// Kind, class and aux as the word that is summed up at index 1.
+constexpr std::uint64_t header_fields(Kind kind, SizeClass size_class, std::uint16_t aux) {
+  return std::uint64_t{static_cast<std::uint8_t>(kind)} | (std::uint64_t{size_class} << 8) | (std::uint64_t{aux} << 16);
+}
 // The share of a header: birth at index 0, kind, class and aux at index 1.
 constexpr std::uint32_t checksum_header(std::uint64_t birth, Kind kind, SizeClass size_class, std::uint16_t aux) {
-  return checksum_share(0, birth) + checksum_share(1, std::uint64_t{static_cast<std::uint8_t>(kind)} |
-                                                          (std::uint64_t{size_class} << 8) |
-                                                          (std::uint64_t{aux} << 16));
+  return checksum_share(0, birth) + checksum_share(1, header_fields(kind, size_class, aux));
 }
 inline std::uint32_t checksum_header(const BlockHeader& header) {
   return checksum_header(header.birth, header.kind, header.size_class, header.aux);

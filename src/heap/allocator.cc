@@ -135,11 +135,7 @@ void Allocator::leave_segment(SizeClass size_class) {
   line_->allocator[size_class].place.store(0, std::memory_order_release);
 }
 
-void Allocator::end_build() {
-  build_count_ = 0;
-  line_->build_count.store(0, std::memory_order_release);
-  if (kept_.empty()) [[likely]]
-    return;
+void Allocator::give_up_kept() {
   for (const SegmentIndex segment : kept_) {
     heap_->hint_room(segment);
     heap_->disown(segment);

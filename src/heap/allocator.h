@@ -59,39 +59,71 @@ class Allocator {
 
   // Frees a block that this thread alone owns. False: there is no such block, the file is damaged; nothing was done.
   // That nobody freed it already is the caller's to know: the stash does not look at its bit.
-  bool free(Offset block) {
-    const std::uint64_t from = block.value - format::regions_offset;
-    const SegmentIndex segment{from >> format::segment_shift};
-    if (from >= heap_->file_size().value - format::regions_offset || format::describes_region(segment)) [[unlikely]]
-      return false;
-    const unsigned size_class =
-        format::ClassWord{heap_->descriptor(segment).class_word.load(std::memory_order_relaxed)}.size_class();
-    if (!format::is_small_class(size_class)) [[unlikely]]
-      return free_run(block, segment, size_class);
-    const auto& info = format::size_classes[size_class];
-    const std::uint64_t distance = from & (format::segment_size - 1);
-    const std::uint64_t index = (distance * info.reciprocal) >> 32;
-    if (index * info.block_size != distance || index >= info.block_count) [[unlikely]]
-      return false;
-    if constexpr (debug_build) fill_freed(block, static_cast<format::SizeClass>(size_class));
-    auto& stashed = line_->allocator[size_class].stashed;
-    const std::uint64_t count = stashed.load(std::memory_order_relaxed);
-    const std::uint64_t place = format::stash_starts[size_class] + count;
-    if (place >= format::stash_starts[size_class + 1]) [[unlikely]]
-      return free_masked(block, static_cast<format::SizeClass>(size_class), index);
-    line_->stash[place].store(block.value, std::memory_order_relaxed);
-    // release: killed before it, the block leaks.
-    stashed.store(count + 1, std::memory_order_release);
-    step(Step::stash_pushed);
-    return true;
-  }
+  bool free(Offset block) { return Freeing(*this)(block); }
 
+  // The same for many in a row: what does not change meanwhile is looked up once.
+  class Freeing {
+   public:
+    explicit Freeing(Allocator& allocator)
+        : allocator_(&allocator),
+          line_(allocator.line_),
+          base_(allocator.heap_->base()),
+          size_(allocator.heap_->file_size().value - format::regions_offset) {}
+
+    [[gnu::always_inline]] bool operator()(Offset block) const {
+      const std::uint64_t from = block.value - format::regions_offset;
+      const SegmentIndex segment{from >> format::segment_shift};
+      if (from >= size_ || format::describes_region(segment)) [[unlikely]]
+        return false;
+      const auto* descriptor =
+          reinterpret_cast<const format::SegmentDescriptor*>(base_ + format::descriptor_offset(segment).value);
+      const unsigned size_class =
+          format::ClassWord{descriptor->class_word.load(std::memory_order_relaxed)}.size_class();
+      if (!format::is_small_class(size_class)) [[unlikely]]
+        return allocator_->free_run(block, segment, size_class);
+      const auto& info = format::size_classes[size_class];
+      const std::uint64_t distance = from & (format::segment_size - 1);
+      const std::uint64_t index = (distance * info.reciprocal) >> 32;
+      if (index * info.block_size != distance || index >= info.block_count) [[unlikely]]
+        return false;
+      if constexpr (debug_build) allocator_->fill_freed(block, static_cast<format::SizeClass>(size_class));
+      auto& stashed = line_->allocator[size_class].stashed;
+      const std::uint64_t count = stashed.load(std::memory_order_relaxed);
+      const std::uint64_t place = format::stash_starts[size_class] + count;
+      if (place >= format::stash_starts[size_class + 1]) [[unlikely]]
+        return allocator_->free_masked(block, static_cast<format::SizeClass>(size_class), index);
+      line_->stash[place].store(block.value, std::memory_order_relaxed);
+      // release: killed before it, the block leaks.
+      stashed.store(count + 1, std::memory_order_release);
+      step(Step::stash_pushed);
+      return true;
+    }
+
+   private:
+    Allocator* allocator_;
+    format::Line* line_;
+    std::byte* base_;
+    std::uint64_t size_;  // of the regions, in bytes
+  };
+
+  // The blocks of the build under way, in the order in which they were handed out.
+  std::uint64_t built_count() const { return build_count_; }
+  Offset built(std::uint64_t index) const {
+    return index < format::build_recorded_max ? Offset{line_->build[index].load(std::memory_order_relaxed)}
+                                              : far_built_[index - format::build_recorded_max];
+  }
   // The build under way is over, committed or undone: what it handed out is no longer recorded, and segments that were
   // kept for it are given up.
-  void end_build();
+  void end_build() {
+    truncate_build(0);
+    if (!kept_.empty()) [[unlikely]]
+      give_up_kept();
+  }
   // Only the first `count` blocks of the build under way remain; the others have been freed.
   void truncate_build(std::uint64_t count) {
     build_count_ = count;
+    if (!far_built_.empty()) [[unlikely]]
+      far_built_.resize(count > format::build_recorded_max ? count - format::build_recorded_max : 0);
     line_->build_count.store(count, std::memory_order_release);
   }
 
@@ -109,6 +141,7 @@ class Allocator {
   };
 
   Result<Offset> allocate_masked(format::SizeClass size_class, CommitNumber birth);
+  void give_up_kept();
 
   void prefetch(std::uint64_t word_start, std::uint64_t mask, std::uint64_t block_size) const {
     const auto next = static_cast<unsigned>(std::countr_zero(mask));
@@ -126,6 +159,8 @@ class Allocator {
     step(Step::hand_out_stamped);
     if (build_count_ < format::build_recorded_max) [[likely]] {
       line_->build[build_count_].store(block.value, std::memory_order_release);
+    } else {
+      far_built_.push_back(block);
     }
     ++build_count_;
     line_->build_count.store(build_count_, std::memory_order_release);
@@ -148,6 +183,7 @@ class Allocator {
   format::Line* line_;
   format::OwnerWord me_;
   std::uint64_t build_count_ = 0;
+  std::vector<Offset> far_built_;  // those that the line has no room for
   std::array<Own, format::class_count> own_{};
   std::vector<SegmentIndex> kept_;  // owned, exhausted, with blocks of the build under way
   SegmentIndex scan_cursor_{0};

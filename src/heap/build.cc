@@ -2,22 +2,38 @@
 
 namespace utan::heap {
 
+Result<Offset> Build::make_anew(format::SizeClass size_class, ByteCount size) {
+  UTAN_ASSIGN(const Offset block, allocator_->allocate_anew(size_class, size, number_));
+  // The file may have grown for this very block. What the stash has was there before this build's commit was pinned.
+  if (block.value + size.value > view_.size().value)
+    view_ = View(view_.base(), allocator_->heap().file_size(), number_);
+  return block;
+}
+
+bool Build::is_own(const format::BlockHeader* header, Offset offset) const {
+  if (header->birth != number_.value) return false;
+  for (std::size_t i = made_count(); i > 0; --i) {
+    if (allocator_->built(i - 1) == offset) return true;
+  }
+  return false;
+}
+
 void Build::rebase(const View& base, CommitNumber number) {
   // Each is forgotten before it is freed: from then on others may take it, and an adopter must not free it again. Killed
   // in between, it leaks.
-  for (std::size_t i = made_.size(); i > kept_; --i) {
+  for (std::size_t i = made_count(); i > kept_; --i) {
+    const Offset block = allocator_->built(i - 1);
     allocator_->truncate_build(i - 1);
-    const bool freed = allocator_->free(made_[i - 1]);
+    const bool freed = allocator_->free(block);
     DCHECK(freed);
     static_cast<void>(freed);
   }
-  made_.shrink(kept_);
   dropped_.clear();
   replaced_.clear();
-  number_ = number;
+  number_is(number);
   view_ = base.at(number);
-  for (std::size_t i = 0; i < made_.size(); ++i) {
-    auto& header = *allocator_->heap().at<format::BlockHeader>(made_[i]);
+  for (std::size_t i = 0; i < made_count(); ++i) {
+    auto& header = *allocator_->heap().at<format::BlockHeader>(allocator_->built(i));
     header.checksum -= format::checksum_header(header);
     header.birth = number.value;
     header.checksum += format::checksum_header(header);
@@ -32,7 +48,6 @@ void Build::discard() {
 
 void Build::published() {
   kept_ = 0;
-  made_.clear();
   replaced_.clear();
   // Recorded until now: killed from here on, what was dropped leaks.
   allocator_->end_build();

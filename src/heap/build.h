@@ -34,8 +34,8 @@ class Build {
 
   // Begins, on the commit that `base` sees, what is to become commit `number`.
   void begin(const View& base, CommitNumber number) {
-    DCHECK(made_.empty() && replaced_.empty() && dropped_.empty());
-    number_ = number;
+    DCHECK(made_count() == 0 && replaced_.empty() && dropped_.empty());
+    number_is(number);
     view_ = base.at(number);
   }
 
@@ -44,7 +44,7 @@ class Build {
   const View& view() const { return view_; }
   const Replaced& replaced() const { return replaced_; }
   // How many blocks it has made.
-  std::uint64_t made_count() const { return made_.size(); }
+  std::uint64_t made_count() const { return allocator_->built_count(); }
 
   // A new block with its header filled in (checksum: of the header alone); the rest is undefined.
   template <class T>
@@ -52,17 +52,12 @@ class Build {
     const format::SizeClass size_class = kind == format::Kind::commit ? format::class_commit : format::class_for(size);
     Offset offset = allocator_->allocate_stashed(size_class, number_);
     if (!offset) [[unlikely]] {
-      UTAN_ASSIGN(offset, allocator_->allocate_anew(size_class, size, number_));
+      UTAN_ASSIGN(offset, make_anew(size_class, size));
     }
-    made_.push_back(offset);
-    // The file may have grown for this very block.
-    if (offset.value + size.value > view_.size().value) [[unlikely]]
-      view_ = View(view_.base(), allocator_->heap().file_size(), number_);
     T* at = allocator_->heap().at<T>(offset);
-    auto* header = reinterpret_cast<format::BlockHeader*>(at);
-    header->kind = kind;
-    header->aux = aux;
-    header->checksum = format::checksum_header(number_.value, kind, header->size_class, aux);
+    const std::uint32_t checksum =
+        number_share_ + format::checksum_share(1, format::header_fields(kind, size_class, aux));
+    reinterpret_cast<format::BlockHeader*>(at)->set_fields(checksum, kind, size_class, aux);
     return Made<T>{at, offset};
   }
 
@@ -70,30 +65,46 @@ class Build {
   template <class T>
   [[gnu::always_inline]] Result<Made<T>> edit(const T* node, Offset offset, ByteCount used, ByteCount needed) {
     const auto* header = reinterpret_cast<const format::BlockHeader*>(node);
-    const bool own = is_own(header, offset);
-    if (own && header->size_class < format::class_count &&
-        format::size_classes[header->size_class].block_size >= needed.value) {
-      return Made<T>{const_cast<T*>(node), offset};
+    if (header->birth == number_.value) [[unlikely]] {
+      if (is_own(header, offset) && header->size_class < format::class_count &&
+          format::size_classes[header->size_class].block_size >= needed.value) {
+        return Made<T>{const_cast<T*>(node), offset};
+      }
     }
-    UTAN_ASSIGN(Made<T> copy, make<T>(header->kind, needed, header->aux));
-    const std::uint32_t body = header->checksum - format::checksum_header(*header);
-    std::memcpy(reinterpret_cast<std::byte*>(copy.at) + format::block_header_size,
+    const format::SizeClass size_class = format::class_for(needed);
+    Offset copy_offset = allocator_->allocate_stashed(size_class, number_);
+    if (!copy_offset) [[unlikely]] {
+      UTAN_ASSIGN(copy_offset, make_anew(size_class, needed));
+    }
+    T* copy = allocator_->heap().at<T>(copy_offset);
+    std::memcpy(reinterpret_cast<std::byte*>(copy) + format::block_header_size,
                 reinterpret_cast<const std::byte*>(node) + format::block_header_size,
                 used.value - format::block_header_size);
-    reinterpret_cast<format::BlockHeader*>(copy.at)->checksum += body;
-    drop(offset, own);
-    return copy;
+    std::uint32_t checksum = header->checksum - format::checksum_share(0, header->birth) + number_share_;
+    if (header->size_class != size_class) {
+      checksum += format::checksum_share(1, format::header_fields(header->kind, size_class, header->aux)) -
+                  format::checksum_share(1, format::header_fields(header->kind, header->size_class, header->aux));
+    }
+    reinterpret_cast<format::BlockHeader*>(copy)->set_fields(checksum, header->kind, size_class, header->aux);
+    drop(offset, header);
+    return Made<T>{copy, copy_offset};
   }
 
   // The block is no longer part of the tree. One that this build made is freed at its end, another when nobody sees it.
-  void drop(Offset offset, const format::BlockHeader* header) { drop(offset, is_own(header, offset)); }
+  [[gnu::always_inline]] void drop(Offset offset, const format::BlockHeader* header) {
+    if (header->birth == number_.value && is_own(header, offset)) [[unlikely]] {
+      dropped_.push_back(offset);
+    } else {
+      replaced_.push_back(format::ReplacedEntry::make(offset, format::ReplacedEntry::How::block));
+    }
+  }
   // A list block and everything on it.
   void drop_list(Offset offset) {
     replaced_.push_back(format::ReplacedEntry::make(offset, format::ReplacedEntry::How::list));
   }
 
   // What has been made so far outlives a lost race: the record, without the path to it.
-  void keep_made() { kept_ = made_.size(); }
+  void keep_made() { kept_ = made_count(); }
 
   // After a lost race: gives back everything but what is kept, which is stamped with the new number.
   void rebase(const View& base, CommitNumber number);
@@ -103,28 +114,19 @@ class Build {
   void published();
 
  private:
+  Result<Offset> make_anew(format::SizeClass size_class, ByteCount size);
   // Did this build make the block? A damaged file may claim the birth: what it says is not believed.
-  bool is_own(const format::BlockHeader* header, Offset offset) const {
-    if (header->birth != number_.value) [[likely]]
-      return false;
-    for (std::size_t i = made_.size(); i > 0; --i) {
-      if (made_[i - 1] == offset) return true;
-    }
-    return false;
-  }
-  void drop(Offset offset, bool own) {
-    if (own) {
-      dropped_.push_back(offset);
-    } else {
-      replaced_.push_back(format::ReplacedEntry::make(offset, format::ReplacedEntry::How::block));
-    }
+  bool is_own(const format::BlockHeader* header, Offset offset) const;
+  void number_is(CommitNumber number) {
+    number_ = number;
+    number_share_ = format::checksum_share(0, number.value);
   }
 
   Allocator* allocator_;
   View view_;
   CommitNumber number_;
-  SmallList<Offset, format::build_recorded_max> made_;
-  SmallList<Offset, 8> dropped_;  // made, and dropped again
+  std::uint32_t number_share_ = 0;  // in a block's checksum
+  SmallList<Offset, 8> dropped_;    // made, and dropped again
   Replaced replaced_;
   std::size_t kept_ = 0;
 };

@@ -33,8 +33,13 @@ class View {
   // the functions below, which check the counts too.
   template <class T>
   const T* follow(Offset offset, format::Kind kind) const {
+    return follow_within<T>(offset, kind, ByteCount{sizeof(T)});
+  }
+  // The same if at least `bytes` from its start are inside the file, else null.
+  template <class T>
+  [[gnu::always_inline]] const T* follow_within(Offset offset, format::Kind kind, ByteCount bytes) const {
     // One comparison for both: rotated, an offset that is not aligned is beyond any file.
-    if (std::rotr(offset.value - format::regions_offset, 3) > (size_ - format::regions_offset - sizeof(T)) / 8)
+    if (std::rotr(offset.value - format::regions_offset, 3) > (size_ - format::regions_offset - bytes.value) / 8)
         [[unlikely]]
       return nullptr;
     const auto* header = reinterpret_cast<const format::BlockHeader*>(base_ + offset.value);
@@ -45,6 +50,12 @@ class View {
     return reinterpret_cast<const T*>(header);
   }
 
+  // A block that has been followed in this view, or in that of the commit before.
+  template <class T>
+  const T* again(Offset offset) const {
+    return reinterpret_cast<const T*>(base_ + offset.value);
+  }
+
   // A node with `count()` entries that are `size_for(count)` bytes in all.
   template <class T>
   const T* follow_node(Offset offset, format::Kind kind) const {
@@ -53,8 +64,7 @@ class View {
       return nullptr;
     return node;
   }
-
-  const format::Record* follow_record(Offset offset) const {
+  [[gnu::always_inline]] const format::Record* follow_record(Offset offset) const {
     const auto* record = follow<format::Record>(offset, format::Kind::record);
     if (record == nullptr || record->size() > size_ - offset.value) [[unlikely]]
       return nullptr;

@@ -67,6 +67,9 @@ class Table {
 
   // False: not found.
   Result<bool> get(Bytes key, Value& out) const;
+  // The same if all is as usual: no snapshot, no damage, a value in one piece, and no other Value of this thread is
+  // alive. Unusual: nothing was done.
+  tree::Quick get_quickly(Bytes key, Value& out) const;  // object/table_get.h
   Result<bool> contains(Bytes key) const;
   Result<Count> count() const;
 

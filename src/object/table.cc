@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/step.h"
 #include "object/store.h"
+#include "tree/table_find.h"
 
 namespace utan::object {
 
@@ -162,7 +163,7 @@ struct Found {
   FoundRecord record;
 };
 
-[[gnu::always_inline]] inline bool look_up(const Pinned& pinned, format::ObjectId id, const Key& key, Found& out) {
+bool look_up(const Pinned& pinned, format::ObjectId id, const Key& key, Found& out) {
   out.object = tree::find_object(pinned.view, pinned.objects(), id);
   if (out.object.status != Status::found) [[unlikely]]
     return false;
@@ -191,7 +192,7 @@ Result<bool> Table::get(Bytes key, Value& out) const {
   if (snapshot_ != nullptr) [[unlikely]]
     return get_from_snapshot(key, out);
   UTAN_ASSIGN(Thread* const thread, attachment_->thread());
-  const Key wanted = key_of(key, thread->session().hash_seed());
+  const Key wanted = key_of(key, thread->hash_seed());
   Pinned pinned;
   UTAN_ASSIGN(const unsigned pin, thread->pin(pinned));
   Found found;
@@ -279,7 +280,7 @@ Result<bool> Table::write(const Write& write) {
   if (write.value.size() > format::value_size_max)
     return too_large("a value", write.value.size(), format::value_size_max);
   UTAN_ASSIGN(Thread* const thread, attachment_->thread());
-  const std::uint64_t seed = thread->session().hash_seed();
+  const std::uint64_t seed = thread->hash_seed();
   const Key key = key_of(write.key, seed);
   Offset record;  // made once, kept across lost races
   Result<bool> changed = thread->commit([&](heap::Build& build, const Pinned& base, Draft& draft) -> Result<bool> {
@@ -287,7 +288,7 @@ Result<bool> Table::write(const Write& write) {
     if (object.status == Status::damaged) return damage(base.view, object);
     if (object.status == Status::missing) return Error(Code::closed, "the table is not there any more");
     format::ObjectEntry entry = *object.entry;
-    const FoundRecord found = tree::find_record(base.view, Offset{entry.root}, key);
+    const FoundRecord found = tree::find_record_here(base.view, Offset{entry.root}, key);
     if (found.status == Status::damaged) return damage(base.view, found);
     const bool there = found.status == Status::found;
     switch (write.what) {

@@ -42,6 +42,17 @@ inline FoundObject find_in_leaf(const heap::View& view, Offset leaf_at, std::uin
   if (entry->root == 0 || entry->generation != id.generation()) return {};
   return {Status::found, entry, leaf_at, format::Kind::object_leaf};
 }
+// The entry of `id` if all is as usual, with the object table a single leaf; null says nothing: find_object says it.
+[[gnu::always_inline]] inline const format::ObjectEntry* find_object_quickly(const heap::View view, Offset root,
+                                                                             std::uint64_t depth, format::ObjectId id) {
+  const std::uint64_t index = id.index();
+  const auto* leaf = view.follow_within<format::ObjectLeaf>(root, format::Kind::object_leaf,
+                                                            ByteCount{format::ObjectLeaf::size_for(index + 1)});
+  if (depth != 0 || leaf == nullptr || index >= leaf->count()) [[unlikely]]
+    return nullptr;
+  const format::ObjectEntry* entry = &leaf->entries()[index];
+  return entry->generation == id.generation() ? entry : nullptr;
+}
 FoundObject find_below_branches(const heap::View& view, const ObjectTable& table, format::ObjectId id);
 
 // The entry of `id`; missing if there is no such container, or another generation of it.

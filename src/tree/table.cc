@@ -6,11 +6,8 @@
 #include <cstring>
 #include <string>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 #include "base/step.h"
+#include "tree/table_find.h"
 
 namespace utan::tree {
 
@@ -40,16 +37,6 @@ constexpr std::array<std::uint64_t, format::table_depth_max + 1> make_spans() {
 }
 constexpr auto spans = make_spans();
 
-std::uint64_t bucket_of(std::uint64_t hash, std::uint64_t bucket_count) {
-  const std::uint64_t mask = std::bit_ceil(bucket_count) - 1;
-  const std::uint64_t bucket = hash & mask;
-  return bucket < bucket_count ? bucket : hash & (mask >> 1);
-}
-
-std::uint64_t slot_tag(std::uint64_t hash, std::uint64_t base_level) {
-  return (hash >> base_level) & BucketEntry::tag_mask;
-}
-
 // ceil(bucket_count / fanout^depth).
 std::uint64_t top_count(std::uint64_t bucket_count, std::uint64_t depth) {
   for (; depth > 0; --depth) bucket_count = (bucket_count + format::directory_fanout - 1) / format::directory_fanout;
@@ -69,78 +56,18 @@ std::uint64_t top_count(std::uint64_t bucket_count, std::uint64_t depth) {
   }
   return root;
 }
+
 const TableRoot* follow_root(const View& view, Offset offset) {
   std::uint64_t top;
   return follow_root(view, offset, &top);
 }
 
-// Reading beyond a bucket's last slot meets a neighbour block that another thread may be writing. What is read there is
-// not used; but ThreadSanitizer cannot know that.
-#if defined(__SANITIZE_THREAD__)
-constexpr bool may_read_beyond = false;
-#else
-constexpr bool may_read_beyond = true;
-#endif
-
-// Which of 16 slots from `words` on have this tag, one bit each. Four are compared at once: their high halves, which hold
-// the tags, are gathered into one vector. No branches: where a match is cannot be predicted.
-[[gnu::always_inline]] inline std::uint64_t match_16(const std::uint64_t* words, std::uint64_t tag) {
-  using Vector = std::uint32_t __attribute__((vector_size(16)));
-  using Bytes = std::int8_t __attribute__((vector_size(16)));
-  using Halves = std::int16_t __attribute__((vector_size(16)));
-  constexpr unsigned low_bits = BucketEntry::offset_bits - 32;
-  const auto wanted = static_cast<std::uint32_t>(tag);
-  const Vector tags = {wanted, wanted, wanted, wanted};
-  Halves equal[4];
-  for (unsigned i = 0; i < 4; ++i) {
-    Vector first;
-    Vector second;
-    std::memcpy(&first, words + std::size_t{4} * i, sizeof first);
-    std::memcpy(&second, words + std::size_t{4} * i + 2, sizeof second);
-    const auto same = (__builtin_shufflevector(first, second, 1, 3, 5, 7) >> low_bits) == tags;
-    std::memcpy(&equal[i], &same, sizeof same);
-  }
-  // The lowest byte of each comparison.
-  const auto low = __builtin_shufflevector(equal[0], equal[1], 0, 2, 4, 6, 8, 10, 12, 14);
-  const auto high = __builtin_shufflevector(equal[2], equal[3], 0, 2, 4, 6, 8, 10, 12, 14);
-  Bytes low_bytes;
-  Bytes high_bytes;
-  std::memcpy(&low_bytes, &low, sizeof low);
-  std::memcpy(&high_bytes, &high, sizeof high);
-  const Bytes all =
-      __builtin_shufflevector(low_bytes, high_bytes, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-#if defined(__SSE2__)
-  __m128i bytes;
-  std::memcpy(&bytes, &all, sizeof all);
-  return static_cast<std::uint32_t>(_mm_movemask_epi8(bytes));
-#else
-  // Each byte is 0 or 255: the bit of its place is kept, and the bytes are added up.
-  std::uint64_t halves[2];
-  std::memcpy(halves, &all, sizeof halves);
-  const auto gather = [](std::uint64_t bytes) { return ((bytes & 0x0101010101010101u) * 0x0102040810204080u) >> 56; };
-  return gather(halves[0]) | (gather(halves[1]) << 8);
-#endif
-}
-
-// The way from the root to a bucket: which entry of the node at each height, the root's last. By repeated division by a
-// constant, which costs a multiplication.
-struct Way {
-  std::array<std::uint64_t, format::table_depth_max + 1> index;
-  Way(std::uint64_t bucket, std::uint64_t depth) {
-    std::uint64_t rest = bucket;
-    for (std::uint64_t height = 0; height < depth; ++height) {
-      index[height] = rest % format::directory_fanout;
-      rest /= format::directory_fanout;
-    }
-    index[depth] = rest;
-  }
-};
-
 // The offset of a bucket (0: empty). False: a directory is damaged, `at` says which.
 [[gnu::always_inline]] inline bool find_bucket(const View& view, const TableRoot* root, std::uint64_t bucket,
                                                Offset& at) {
   std::uint64_t height = root->depth();
-  const Way way(bucket, height);
+  Way way;
+  way.lead_to(bucket, height);
   // That it is inside the root, follow_root has checked.
   at = Offset{root->entries()[way.index[height]]};
   while (height > 0) {
@@ -170,13 +97,27 @@ class Editor {
  public:
   explicit Editor(Build& build) : build_(build) {}
 
-  Result<void> open(Offset offset) {
-    std::uint64_t top;
-    const TableRoot* root = follow_root(build_.view(), offset, &top);
-    if (root == nullptr) return build_.view().damage(offset, Kind::table_root);
+  // Opens the table where a key was found, or found missing, and answers the place of that key's bucket. The path to it
+  // is made the build's own.
+  Result<Place> open(Offset offset, const FoundRecord& where) {
+    const TableRoot* root = build_.view().again<TableRoot>(offset);
+    std::uint64_t height = root->depth();
+    const std::uint64_t top = top_count(root->bucket_count, height);
+    if (top > format::table_top_fanout) return build_.view().damage(offset, Kind::table_root);
     const ByteCount size{TableRoot::size_for(top)};
     UTAN_ASSIGN(root_, build_.edit(root, offset, size, size));
-    return {};
+    Place place{root_.at, root_first_word + where.way.index[height]};
+    while (height > 0) {
+      const Offset at = place.offset();
+      const auto* directory = build_.view().again<Directory>(at);
+      const std::uint64_t count = directory->count();
+      if (count > format::directory_fanout) return damaged(at);
+      const ByteCount used{Directory::size_for(count)};
+      UTAN_ASSIGN(const Made<Directory> made, build_.edit(directory, at, used, used));
+      place.set(made.offset);
+      place = Place{made.at, first_word + where.way.index[--height]};
+    }
+    return place;
   }
 
   TableRoot* root() const { return root_.at; }
@@ -188,7 +129,8 @@ class Editor {
   // The place of an existing bucket; the path to it is made the build's own.
   Result<Place> place_of(std::uint64_t bucket) {
     std::uint64_t height = root_.at->depth();
-    const Way way(bucket, height);
+    Way way;
+    way.lead_to(bucket, height);
     Place place{root_.at, root_first_word + way.index[height]};
     while (height > 0) {
       const std::uint64_t index = way.index[--height];
@@ -376,7 +318,7 @@ class Slots {
   std::array<std::uint64_t, format::bucket_entries_max> words_;
 };
 
-Result<const Bucket*> follow_bucket(const View& view, Offset offset) {
+Result<const Bucket*> checked_bucket(const View& view, Offset offset) {
   const auto* bucket = view.follow_node<Bucket>(offset, Kind::bucket);
   if (bucket == nullptr || bucket->count() > format::bucket_entries_max) return view.damage(offset, Kind::bucket);
   return bucket;
@@ -391,7 +333,7 @@ Result<void> split_bucket(Build& build, Editor& editor, std::uint64_t hash_seed)
   UTAN_ASSIGN(const Place old_place, editor.place_of(fresh - half));
   const Offset old_offset = old_place.offset();
   if (!old_offset) return {};
-  UTAN_ASSIGN(const Bucket* old, follow_bucket(build.view(), old_offset));
+  UTAN_ASSIGN(const Bucket* old, checked_bucket(build.view(), old_offset));
   std::uint64_t base_level = old->base_level();
   if (base_level > level || level + 1 - base_level > base_level_age_max) base_level = level;
   Slots stays(base_level);
@@ -415,11 +357,11 @@ Result<void> merge_bucket(Build& build, Editor& editor, std::uint64_t hash_seed)
   const Offset from = last_place.offset();
   if (from) {
     UTAN_ASSIGN(const Place place, editor.place_of(last - half));
-    UTAN_ASSIGN(const Bucket* moved, follow_bucket(build.view(), from));
+    UTAN_ASSIGN(const Bucket* moved, checked_bucket(build.view(), from));
     const Offset to = place.offset();
     const Bucket* kept = nullptr;
     if (to) {
-      UTAN_ASSIGN(kept, follow_bucket(build.view(), to));
+      UTAN_ASSIGN(kept, checked_bucket(build.view(), to));
     }
     const std::uint64_t base_level = std::min(level, moved->base_level());
     Slots slots(base_level);
@@ -435,73 +377,39 @@ Result<void> merge_bucket(Build& build, Editor& editor, std::uint64_t hash_seed)
 
 }  // namespace
 
-FoundRecord find_record(const View& view, Offset root_offset, const Key& key) {
-  FoundRecord out;
-  const TableRoot* root = follow_root(view, root_offset);
-  if (root == nullptr) [[unlikely]] {
+// With every check, at leisure.
+void find_carefully(const View view, Offset root_offset, const Key& key, FoundRecord& out) {
+  out.status = Status::missing;
+  const auto damaged = [&out](Offset at, Kind expected) {
     out.status = Status::damaged;
-    out.damaged = root_offset;
-    out.expected = Kind::table_root;
-    return out;
-  }
+    out.damaged = at;
+    out.expected = expected;
+  };
+  std::uint64_t top;
+  const TableRoot* root = follow_root(view, root_offset, &top);
+  if (root == nullptr) return damaged(root_offset, Kind::table_root);
   out.bucket = bucket_of(key.hash, root->bucket_count);
+  out.way.lead_to(out.bucket, root->depth());
   Offset at;
-  if (!find_bucket(view, root, out.bucket, at)) [[unlikely]] {
-    out.status = Status::damaged;
-    out.damaged = at;
-    out.expected = Kind::directory;
-    return out;
-  }
-  if (!at) return out;
+  if (!find_bucket(view, root, out.bucket, at)) return damaged(at, Kind::directory);
+  if (!at) return;
   const auto* bucket = view.follow_node<Bucket>(at, Kind::bucket);
-  if (bucket == nullptr) [[unlikely]] {
-    out.status = Status::damaged;
-    out.damaged = at;
-    out.expected = Kind::bucket;
-    return out;
-  }
+  if (bucket == nullptr) return damaged(at, Kind::bucket);
   const std::uint64_t tag = slot_tag(key.hash, bucket->base_level());
-  const std::uint64_t count = bucket->count();
-  const std::uint64_t* words = bucket->entries();
-  // Sixteen slots at a time, also beyond the last, whose matches do not count; but not beyond the end of the file.
-  const bool room =
-      may_read_beyond && Bucket::size_for((count + 15) & ~std::uint64_t{15}) <= view.size().value - at.value;
-  for (std::uint64_t from = 0; from < count; from += 16) {
-    const std::uint64_t rest = count - from;
-    std::uint64_t matches = 0;
-    if (room) [[likely]] {
-      matches = match_16(words + from, tag);
-      if (rest < 16) matches &= (std::uint64_t{1} << rest) - 1;
-    } else {
-      for (std::uint64_t i = 0; i < std::min<std::uint64_t>(rest, 16); ++i) {
-        matches |= std::uint64_t{BucketEntry{words[from + i]}.tag() == tag} << i;
-      }
-    }
-    for (; matches != 0; matches &= matches - 1) {
-      const std::uint64_t slot = from + static_cast<unsigned>(std::countr_zero(matches));
-      const BucketEntry entry{words[slot]};
-      // The value's lines come with the key's, not after them.
-      const std::byte* ahead = view.base() + entry.record().value;
-      __builtin_prefetch(ahead + 64);
-      __builtin_prefetch(ahead + 128);
-      const Record* record = view.follow_record(entry.record());
-      if (record == nullptr) [[unlikely]] {
-        out.status = Status::damaged;
-        out.damaged = entry.record();
-        return out;
-      }
-      if (record->key_size == key.bytes.size() && record->key_tag() == key.tag &&
-          (key.bytes.empty() || std::memcmp(record->key(), key.bytes.data(), key.bytes.size()) == 0)) {
-        out.status = Status::found;
-        out.record = record;
-        out.offset = entry.record();
-        out.slot = slot;
-        return out;
-      }
-    }
+  for (out.slot = 0; out.slot < bucket->count(); ++out.slot) {
+    const BucketEntry entry{bucket->entries()[out.slot]};
+    if (entry.tag() != tag) continue;
+    const Record* record = view.follow_record(entry.record());
+    if (record == nullptr) return damaged(entry.record(), Kind::record);
+    if (!is_key(record, key)) continue;
+    out.status = Status::found;
+    out.record = record;
+    out.offset = entry.record();
+    return;
   }
-  return out;
 }
+
+FoundRecord find_record(const View& view, Offset root, const Key& key) { return find_record_here(view, root, key); }
 
 Result<Offset> make_table(Build& build) {
   UTAN_ASSIGN(const Made<TableRoot> root,
@@ -515,8 +423,7 @@ Result<Offset> make_table(Build& build) {
 Result<Offset> insert_record(Build& build, Offset root, std::uint64_t hash_seed, const FoundRecord& where,
                              const Key& key, Offset record) {
   Editor editor(build);
-  UTAN_TRY(editor.open(root));
-  UTAN_ASSIGN(const Place place, editor.place_of(where.bucket));
+  UTAN_ASSIGN(const Place place, editor.open(root, where));
   const Offset old_offset = place.offset();
   if (!old_offset) {
     const auto base_level = static_cast<std::uint64_t>(std::countr_zero(std::bit_floor(editor.root()->bucket_count)));
@@ -525,7 +432,7 @@ Result<Offset> insert_record(Build& build, Offset root, std::uint64_t hash_seed,
     heap::add_word(bucket.at, first_word, BucketEntry::make(slot_tag(key.hash, base_level), record).word);
     place.set(bucket.offset);
   } else {
-    UTAN_ASSIGN(const Bucket* old, follow_bucket(build.view(), old_offset));
+    UTAN_ASSIGN(const Bucket* old, checked_bucket(build.view(), old_offset));
     const std::uint64_t count = old->count();
     if (count == format::bucket_entries_max) return Slots::full();
     UTAN_ASSIGN(const Made<Bucket> bucket, build.edit(old, old_offset, ByteCount{Bucket::size_for(count)},
@@ -544,9 +451,8 @@ Result<Offset> insert_record(Build& build, Offset root, std::uint64_t hash_seed,
 
 Result<Offset> replace_record(Build& build, Offset root, const FoundRecord& where, const Key& key, Offset record) {
   Editor editor(build);
-  UTAN_TRY(editor.open(root));
-  UTAN_ASSIGN(const Place place, editor.place_of(where.bucket));
-  UTAN_ASSIGN(const Bucket* old, follow_bucket(build.view(), place.offset()));
+  UTAN_ASSIGN(const Place place, editor.open(root, where));
+  UTAN_ASSIGN(const Bucket* old, checked_bucket(build.view(), place.offset()));
   const ByteCount size{Bucket::size_for(old->count())};
   UTAN_ASSIGN(const Made<Bucket> bucket, build.edit(old, place.offset(), size, size));
   heap::set_word(bucket.at, first_word + where.slot,
@@ -557,10 +463,9 @@ Result<Offset> replace_record(Build& build, Offset root, const FoundRecord& wher
 
 Result<Offset> erase_record(Build& build, Offset root, std::uint64_t hash_seed, const FoundRecord& where) {
   Editor editor(build);
-  UTAN_TRY(editor.open(root));
-  UTAN_ASSIGN(const Place place, editor.place_of(where.bucket));
+  UTAN_ASSIGN(const Place place, editor.open(root, where));
   const Offset old_offset = place.offset();
-  UTAN_ASSIGN(const Bucket* old, follow_bucket(build.view(), old_offset));
+  UTAN_ASSIGN(const Bucket* old, checked_bucket(build.view(), old_offset));
   const std::uint64_t count = old->count();
   if (count == 1) {
     build.drop(old_offset, &old->header);
@@ -594,7 +499,7 @@ Result<const Bucket*> TableWalk::next_bucket() {
   while (bucket_ < root->bucket_count) {
     Offset at;
     if (!find_bucket(view_, root, bucket_++, at)) return view_.damage(at, Kind::directory);
-    if (at) return follow_bucket(view_, at);
+    if (at) return checked_bucket(view_, at);
   }
   return static_cast<const Bucket*>(nullptr);
 }

@@ -11,6 +11,7 @@
 // Thread safety: reading by anyone under a pin; writing within one Build.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 
@@ -24,12 +25,26 @@
 namespace utan::tree {
 
 // Records per bucket at which the table grows; it shrinks below half of that.
-inline constexpr std::uint64_t table_load = 16;
+inline constexpr std::uint64_t table_load = 10;
 
 struct Key {
   std::span<const std::byte> bytes;
   format::Tag tag = format::Tag::bytes;
   std::uint64_t hash = 0;
+};
+
+// The way from a table's root to a bucket: which entry of the node at each height, the root's last. By repeated division
+// by a constant, which costs a multiplication.
+struct Way {
+  std::array<std::uint64_t, format::table_depth_max + 1> index;
+  [[gnu::always_inline]] void lead_to(std::uint64_t bucket, std::uint64_t depth) {
+    std::uint64_t rest = bucket;
+    for (std::uint64_t height = 0; height < depth; ++height) {
+      index[height] = rest % format::directory_fanout;
+      rest /= format::directory_fanout;
+    }
+    index[depth] = rest;
+  }
 };
 
 // Where a key is, or would be. Pointers are valid while the commit is pinned.
@@ -39,9 +54,13 @@ struct FoundRecord {
   Offset offset;             // of the record
   std::uint64_t bucket = 0;  // index of the bucket
   std::uint64_t slot = 0;    // of the record in it
+  Way way;                   // to the bucket: every node on it is inside the file, and of the right kind
   Offset damaged;            // where, if damaged
   format::Kind expected = format::Kind::record;
 };
+
+// What a short way found: `unusual` is for the long way to say.
+enum class Quick : std::uint8_t { found, missing, unusual };
 
 FoundRecord find_record(const heap::View& view, Offset root, const Key& key);
 

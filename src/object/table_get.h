@@ -1,0 +1,47 @@
+// The short way of a read, from a key to its value: one piece of code from the interface down to the record.
+//
+// It takes what is usual and leaves the rest to Table::get: snapshots, a second value held by the same thread, values in
+// several parts, a lost race for a pin, damage. Thread safety and ownership as Table::get.
+#pragma once
+
+#include "commit/attachment.h"
+#include "commit/thread.h"
+#include "object/store.h"
+#include "tree/object_table.h"
+#include "tree/table_find.h"
+
+namespace utan::object {
+
+[[gnu::always_inline]] inline tree::Quick Table::get_quickly(Bytes key, Value& out) const {
+  using tree::Quick;
+  commit::Thread* const thread = snapshot_ == nullptr ? attachment_->thread_quickly() : nullptr;
+  if (thread == nullptr) [[unlikely]]
+    return Quick::unusual;
+  const tree::Key wanted{key, format::Tag::bytes, format::hash_key(key.data(), key.size(), thread->hash_seed())};
+  heap::View view;
+  const format::CommitBlock* const commit = thread->pin_quickly(view);
+  if (commit == nullptr) [[unlikely]]
+    return Quick::unusual;
+  const format::ObjectEntry* const entry =
+      tree::find_object_quickly(view, Offset{commit->object_table_root}, commit->object_table_depth, id_);
+  if (entry == nullptr) [[unlikely]] {
+    thread->unpin(0);
+    return Quick::unusual;
+  }
+  tree::FoundRecord found;
+  Quick quick = tree::find_quickly(view, Offset{entry->root}, wanted, found);
+  if (quick == Quick::found) [[likely]] {
+    if (!format::is_large(found.record->value_tag())) [[likely]] {
+      out.data = found.record->value();
+      out.size = found.record->value_size;
+      out.thread = thread;
+      out.pin = 0;
+      return quick;
+    }
+    quick = Quick::unusual;
+  }
+  thread->unpin(0);
+  return quick;
+}
+
+}  // namespace utan::object
