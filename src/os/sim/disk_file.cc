@@ -27,10 +27,14 @@ DiskFile::DiskFile(FileStatus status, ByteCount reservation) : status_(status), 
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   CHECK(address != MAP_FAILED);
   memory_ = static_cast<std::byte*>(address);
+  watch_.emplace(memory_, static_cast<std::size_t>(reservation.value));
   sizes_.push_back({0, ByteCount{0}});
 }
 
-DiskFile::~DiskFile() { ::munmap(memory_, static_cast<std::size_t>(reservation_.value)); }
+DiskFile::~DiskFile() {
+  watch_.reset();
+  ::munmap(memory_, static_cast<std::size_t>(reservation_.value));
+}
 
 bool DiskFile::grow(ByteCount size) {
   if (size <= status_.size) return true;
@@ -38,7 +42,7 @@ bool DiskFile::grow(ByteCount size) {
   // The end of the last page is usable, as in a real mapping.
   const std::size_t needed = round_up(size.value, static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)));
   if (needed > usable_) {
-    CHECK(::mprotect(memory_, needed, PROT_READ | PROT_WRITE) == 0);
+    watch_->open(usable_, needed);
     usable_ = needed;
   }
   captured_.resize(pages_of(size) * page_bytes);
@@ -49,19 +53,23 @@ bool DiskFile::grow(ByteCount size) {
 
 void DiskFile::capture() {
   const Moment moment = now_;
-  for (std::size_t at = 0; at < captured_.size(); at += page_bytes) {
-    std::byte* last = captured_.data() + at;
-    if (std::memcmp(last, memory_ + at, page_bytes) == 0) continue;
-    History& history = histories_[at / page_bytes];
-    if (history.versions.empty()) {
-      history.versions.push_back({0, std::make_unique<Page>()});
-      std::memcpy(history.versions.back().page->data(), last, page_bytes);
-    }
-    std::memcpy(last, memory_ + at, page_bytes);
-    history.versions.push_back({moment, std::make_unique<Page>()});
+  watch_->take(captured_.size(), [&](std::size_t from, std::size_t to) {
+    for (std::size_t at = from; at < std::min(to, captured_.size()); at += page_bytes) capture_page(at, moment);
+  });
+  now_ = moment + 1;
+}
+
+void DiskFile::capture_page(std::size_t at, Moment moment) {
+  std::byte* last = captured_.data() + at;
+  if (std::memcmp(last, memory_ + at, page_bytes) == 0) return;
+  History& history = histories_[at / page_bytes];
+  if (history.versions.empty()) {
+    history.versions.push_back({0, std::make_unique<Page>()});
     std::memcpy(history.versions.back().page->data(), last, page_bytes);
   }
-  now_ = moment + 1;
+  std::memcpy(last, memory_ + at, page_bytes);
+  history.versions.push_back({moment, std::make_unique<Page>()});
+  std::memcpy(history.versions.back().page->data(), last, page_bytes);
 }
 
 Moment DiskFile::flush_began() {
@@ -154,7 +162,7 @@ void DiskFile::replace_content(std::span<const std::byte> bytes) {
   std::memcpy(memory_, bytes.data(), bytes.size());
   std::memset(memory_ + bytes.size(), 0, usable_ - bytes.size());
   const std::size_t needed = round_up(size.value, static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)));
-  CHECK(::mprotect(memory_ + needed, usable_ - needed, PROT_NONE) == 0);
+  watch_->close(needed, usable_);
   usable_ = needed;
   captured_.resize(pages_of(size) * page_bytes);
   make_durable();

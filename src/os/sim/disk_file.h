@@ -4,8 +4,8 @@
 // mapping is a plain store, at full speed. Addresses past the end of the file cannot be touched, as past the end of a
 // real file's mapping.
 //
-// What the disk holds is another matter. Plain stores leave no trace, so versions of pages are found by comparing:
-// capture() compares the memory with what it last saw and records the pages that changed. Between two flushes the disk
+// What the disk holds is another matter. Versions of pages are found by comparing: capture() compares each page that was
+// written to since it last looked with what it last saw, and records those that changed. Between two flushes the disk
 // may hold any recorded version of a page, beginning with the one at the start of the last completed flush.
 //
 // Invariants: for every page the history begins with the oldest version that the disk may hold and ends with the last
@@ -19,12 +19,14 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "base/types.h"
 #include "os/os.h"
 #include "os/sim/random.h"
+#include "os/sim/write_watch.h"
 
 namespace utan::os::sim {
 
@@ -51,7 +53,7 @@ class DiskFile {
   // Makes the file longer, with zeros. False: longer than the reservation. Does nothing if it is as long.
   [[nodiscard]] bool grow(ByteCount size);
 
-  // Records what has changed since the last capture. Cost: one comparison of the file's bytes.
+  // Records what has changed since the last capture. Cost: one comparison of each page that was written since.
   void capture();
 
   // The three parts of a flush: the beginning captures; success forgets the versions before it.
@@ -90,6 +92,7 @@ class DiskFile {
   };
 
   void make_durable();
+  void capture_page(std::size_t at, Moment moment);
   void choose_page(const History& history, unsigned style, Random& random, std::span<std::byte> page) const;
   static std::size_t pages_of(ByteCount size) {
     return static_cast<std::size_t>((size.value + page_bytes - 1) / page_bytes);
@@ -98,6 +101,7 @@ class DiskFile {
   FileStatus status_;
   const ByteCount reservation_;
   std::byte* memory_;
+  std::optional<WriteWatch> watch_;
   std::size_t usable_ = 0;  // Bytes of the reservation that may be touched.
   Moment now_ = 1;
   std::vector<std::byte> captured_;  // The memory at the last capture, in whole pages.
