@@ -17,9 +17,6 @@ using format::size_classes;
 
 namespace {
 constexpr std::uint64_t growth_min = 256 * 1024;
-constexpr std::uint64_t huge_page_size = 2 << 20;
-constexpr std::uint64_t huge_page_growth_min = 16 << 20;
-static_assert((huge_page_size - format::regions_offset % huge_page_size) % format::segment_size == 0);
 // The file grows by this part of its size, so that a small store stays small and a large one grows seldom.
 constexpr std::uint64_t growth_divisor = 16;
 
@@ -275,12 +272,7 @@ Result<void> Heap::grow(std::uint64_t run_length) const {
   end = std::max(end, start + run_length);
   const std::uint64_t tail = end % format::segments_per_region;
   if (tail != 0 && tail <= format::region_metadata_segments) end += format::region_metadata_segments + 1 - tail;
-  std::uint64_t target = format::regions_offset + (end << format::segment_shift);
-  // Whole huge pages, once the store is large enough for them to matter and not for their size to.
-  if (target >= huge_page_growth_min && chunk >= huge_page_size) {
-    target = (target + huge_page_size - 1) & ~(huge_page_size - 1);
-    end = format::segment_count(ByteCount{target});
-  }
+  const std::uint64_t target = format::regions_offset + (end << format::segment_shift);
   if (target > reserved_.value || target > format::file_size_max) {
     return Error(Code::no_space, "the store would outgrow the " + std::to_string(reserved_.value >> 20) +
                                      " MiB of addresses reserved for it: close it everywhere and open it again");

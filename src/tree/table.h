@@ -84,11 +84,13 @@ class TableWalk {
 
  private:
   Result<const format::Bucket*> next_bucket();
+  void look_ahead();
 
   heap::View view_;
   Offset root_;
   std::uint64_t bucket_ = 0;  // index of the next bucket
   const format::Bucket* current_ = nullptr;
+  const format::Bucket* upcoming_ = nullptr;  // the one after it
   std::uint64_t slot_ = 0;
 };
 

@@ -74,9 +74,7 @@ Result<std::unique_ptr<Mapping>> map_file(int number, const std::string& path, B
   }
   // A core dump would otherwise hold the whole store. A kernel without the advice only makes larger dumps.
   (void)::madvise(address, reservation.value, MADV_DONTDUMP);
-  // Pages of 2 MiB where the file system has them in its cache: random access to a large store otherwise misses the
-  // processor's translation buffer each time. A file that ends inside such a page has small ones there.
-  (void)::madvise(address, reservation.value, MADV_HUGEPAGE);
+  // No MADV_HUGEPAGE: a flush writes changed pages whole, and 2 MiB for each record that changed is too much.
   return std::unique_ptr<Mapping>(std::make_unique<LinuxMapping>(address, reservation));
 }
 

@@ -3,8 +3,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <csignal>
 #include <mutex>
 
@@ -13,8 +11,12 @@
 namespace utan::os::sim {
 namespace {
 
-// All watches, for the handler, which may take no lock. A place is freed with its watch.
-std::array<std::atomic<WriteWatch*>, 1024> watches{};
+// All watches, for the handler, which may take no lock: places are added, and given up with their watch, never removed.
+struct Place {
+  std::atomic<const WriteWatch*> watch;
+  Place* next;
+};
+std::atomic<Place*> first_place{nullptr};
 struct sigaction handler_before;
 
 static_assert(std::atomic<bool>::is_always_lock_free && sizeof(std::atomic<bool>) == 1);
@@ -34,8 +36,8 @@ void WriteWatch::install_handler() {
 }
 
 bool WriteWatch::handle(std::byte* address) {
-  for (const auto& place : watches) {
-    const WriteWatch* const watch = place.load(std::memory_order_acquire);
+  for (const Place* place = first_place.load(std::memory_order_acquire); place != nullptr; place = place->next) {
+    const WriteWatch* const watch = place->watch.load(std::memory_order_acquire);
     if (watch == nullptr || address < watch->begin_ || address >= watch->begin_ + watch->reserved_) continue;
     const auto at = static_cast<std::size_t>(address - watch->begin_);
     if (at >= watch->end_.load(std::memory_order_acquire)) return false;
@@ -55,17 +57,19 @@ WriteWatch::WriteWatch(std::byte* begin, std::size_t reserved)
                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   CHECK(flags != MAP_FAILED);
   written_ = static_cast<std::atomic<bool>*>(flags);  // zeros: nothing was written
-  const auto place = std::find_if(watches.begin(), watches.end(), [this](auto& one) {
-    WriteWatch* none = nullptr;
-    return one.compare_exchange_strong(none, this, std::memory_order_acq_rel);
-  });
-  CHECK(place != watches.end());
+  for (Place* place = first_place.load(std::memory_order_acquire); place != nullptr; place = place->next) {
+    const WriteWatch* nobody = nullptr;
+    if (place->watch.compare_exchange_strong(nobody, this, std::memory_order_acq_rel)) return;
+  }
+  auto* const place = new Place{{this}, first_place.load(std::memory_order_relaxed)};
+  while (!first_place.compare_exchange_weak(place->next, place, std::memory_order_acq_rel)) {
+  }
 }
 
 WriteWatch::~WriteWatch() {
-  for (auto& place : watches) {
-    WriteWatch* self = this;
-    if (place.compare_exchange_strong(self, nullptr, std::memory_order_acq_rel)) break;
+  for (Place* place = first_place.load(std::memory_order_acquire); place != nullptr; place = place->next) {
+    const WriteWatch* self = this;
+    if (place->watch.compare_exchange_strong(self, nullptr, std::memory_order_acq_rel)) break;
   }
   ::munmap(written_, reserved_ / page_size_ + 1);
 }
