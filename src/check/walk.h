@@ -58,7 +58,7 @@ class Walk {
 
   void walk_commit(Offset offset, std::uint64_t number, bool newest);
   void walk_objects(Offset offset, std::uint64_t depth, std::uint64_t number);
-  void walk_table(Offset root, std::uint64_t number);
+  void walk_table(Offset offset, std::uint64_t number);
   void walk_directory(Offset offset, std::uint64_t height, std::uint64_t first_bucket, Table& table);
   void walk_bucket(Offset offset, std::uint64_t bucket, Table& table);
   void walk_record(Offset offset, std::uint64_t bucket, std::uint64_t tag, std::uint64_t base_level, Table& table);

@@ -77,16 +77,16 @@ class Reclaimer {
   // Blocks of a commit block's list that are not freed yet (for counting).
   static std::uint64_t remaining(const heap::Heap& heap, Offset commit_block);
   // The same of a waiting chunk.
-  static std::uint64_t waiting_in(const heap::Heap& heap, Offset chunk);
+  static std::uint64_t waiting_in(const heap::Heap& heap, Offset offset);
 
  private:
   bool drain_front(const Horizon& horizon, bool patient, const heap::Allocator::Freeing& freeing);
   bool drain_unusual(Offset block, std::uint64_t i, std::uint64_t number, const Horizon& horizon, bool patient);
   bool blocks_in_list(format::ReplacedEntry entry, std::uint64_t replaced_by, const Horizon& horizon) const;
   void release(format::ReplacedEntry entry, std::uint64_t replaced_by, const Horizon& horizon);
-  void release_list(Offset list, std::uint64_t replaced_by, const Horizon& horizon);
+  void release_list(Offset offset, std::uint64_t replaced_by, const Horizon& horizon);
   void wait(format::ReplacedEntry entry, std::uint64_t replaced_by, std::uint64_t blocking);
-  void file_chunk(Offset chunk);
+  void file_chunk(Offset offset);
   void work_on_taken(const Horizon& horizon);
   void free(Offset block);
 

@@ -129,8 +129,8 @@ class Session : public std::enable_shared_from_this<Session> {
   Result<void> write_header(const format::FileHeader& header);
   Result<format::FileHeader> read_header() const;
   Result<std::uint64_t> claim_line();
-  void adopt_entry(std::uint32_t entry);
-  void adopt_line(std::uint64_t line);
+  void adopt_entry(std::uint32_t index);
+  void adopt_line(std::uint64_t index);
   void give_up_threads();
   bool alone();
   Result<void> close_cleanly(CommitNumber checkpointed);

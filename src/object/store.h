@@ -108,8 +108,7 @@ class Cursor {
   Result<bool> next(Bytes& key, Bytes& value);
 
  private:
-  Cursor(std::shared_ptr<SnapshotPin> snapshot, tree::TableWalk walk)
-      : snapshot_(std::move(snapshot)), walk_(std::move(walk)) {}
+  Cursor(std::shared_ptr<SnapshotPin> snapshot, tree::TableWalk walk) : snapshot_(std::move(snapshot)), walk_(walk) {}
   std::shared_ptr<SnapshotPin> snapshot_;
   tree::TableWalk walk_;
   std::unique_ptr<std::byte, void (*)(void*)> copy_{nullptr, std::free};

@@ -489,10 +489,10 @@ Result<Offset> erase_record(Build& build, Offset root, std::uint64_t hash_seed, 
   return editor.offset();
 }
 
-Result<Count> record_count(const View& view, Offset offset) {
-  const TableRoot* root = follow_root(view, offset);
-  if (root == nullptr) return view.damage(offset, Kind::table_root);
-  return Count{root->record_count};
+Result<Count> record_count(const View& view, Offset root) {
+  const TableRoot* at = follow_root(view, root);
+  if (at == nullptr) return view.damage(root, Kind::table_root);
+  return Count{at->record_count};
 }
 
 Result<const Bucket*> TableWalk::next_bucket() {

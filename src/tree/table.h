@@ -68,10 +68,10 @@ FoundRecord find_record(const heap::View& view, Offset root, const Key& key);
 Result<Offset> make_table(heap::Build& build);
 
 // Each takes what find_record answered in the same build's view, and answers the table's new root.
-Result<Offset> insert_record(heap::Build& build, Offset root, std::uint64_t hash_seed, const FoundRecord& place,
+Result<Offset> insert_record(heap::Build& build, Offset root, std::uint64_t hash_seed, const FoundRecord& where,
                              const Key& key, Offset record);
-Result<Offset> replace_record(heap::Build& build, Offset root, const FoundRecord& place, const Key& key, Offset record);
-Result<Offset> erase_record(heap::Build& build, Offset root, std::uint64_t hash_seed, const FoundRecord& place);
+Result<Offset> replace_record(heap::Build& build, Offset root, const FoundRecord& where, const Key& key, Offset record);
+Result<Offset> erase_record(heap::Build& build, Offset root, std::uint64_t hash_seed, const FoundRecord& where);
 
 Result<Count> record_count(const heap::View& view, Offset root);
 
