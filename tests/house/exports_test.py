@@ -1,5 +1,7 @@
 """Shows that libutan exports what utan.h declares and nothing else, both as shared and as static library.
 
+Also that it has no unique symbols, which all libraries of a process would share, whatever their visibility.
+
     exports_test.py NM UTAN_H LIBRARY...
 """
 
@@ -8,10 +10,15 @@ import subprocess
 import sys
 
 
-def exported(nm, library):
-    command = [nm, "-g" if library.endswith(".a") else "-D", "--defined-only", library]
+def symbols(nm, library, *flags):
+    """The defined symbols as (type, name)."""
+    command = [nm, *flags, "--defined-only", library]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return {words[2].partition("@")[0] for words in map(str.split, output.splitlines()) if len(words) == 3}
+    return {(words[1], words[2].partition("@")[0]) for words in map(str.split, output.splitlines()) if len(words) == 3}
+
+
+def exported(nm, library):
+    return {name for _, name in symbols(nm, library, "-g" if library.endswith(".a") else "-D")}
 
 
 def main():
@@ -29,6 +36,10 @@ def main():
         for name in sorted(declared - found):
             print(f"{library}: does not export {name}, which {header} declares")
             status = 1
+        for kind, name in sorted(symbols(nm, library)):
+            if kind == "u":
+                print(f"{library}: {name} is a unique symbol")
+                status = 1
     return status
 
 
