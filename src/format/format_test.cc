@@ -157,7 +157,7 @@ std::map<std::string, std::vector<Part>> words() {
         {"how", 56, 8, [](std::uint64_t w) { return static_cast<std::uint64_t>(ReplacedEntry{w}.how()); }}}},
       {"ObjectId",
        {{"generation", 0, 24, [](std::uint64_t w) { return ObjectId{w}.generation(); }},
-        {"index", 24, 40, [](std::uint64_t w) { return ObjectId{w}.index(); }}}},
+        {"index", 24, 36, [](std::uint64_t w) { return ObjectId{w}.index(); }}}},
       {"OwnerOfLine",
        {{"one", 0, 1, [](std::uint64_t w) { return w & OwnerOfLine::make(0, 0).word; }},
         {"entry", 1, 16, [](std::uint64_t w) { return std::uint64_t{OwnerOfLine{w}.entry()}; }},
@@ -193,7 +193,8 @@ const Numbers kinds = {
 const Numbers tags = {
     NAMED(Tag, null), NAMED(Tag, boolean), NAMED(Tag, integer), NAMED(Tag, big_integer), NAMED(Tag, real),
     NAMED(Tag, datetime), NAMED(Tag, datetime_utc), NAMED(Tag, uuid), NAMED(Tag, bytes), NAMED(Tag, string),
-    NAMED(Tag, tuple), NAMED(Tag, container), NAMED(Tag, extended), NAMED(Tag, large)};
+    NAMED(Tag, tuple), NAMED(Tag, container), NAMED(Tag, extended), NAMED(Tag, negative_zero),
+    NAMED(Tag, spelled_tuple), NAMED(Tag, large)};
 const Numbers constants = {
     NUMBER(format_version), NUMBER(coordination_version), NUMBER(page_size), NUMBER(segment_size),
     NUMBER(segments_per_region), NUMBER(region_size), NUMBER(region_metadata_segments), NUMBER(run_segments_max),

@@ -23,9 +23,12 @@ enum class Tag : std::uint8_t {
   bytes = 8,
   string = 9,  // UTF-8
   tuple = 10,
-  container = 11,  // an object id
-  extended = 12,   // a value of a registered codec
-  large = 0x80,    // flag: the bytes are not here but in extents named by a list block
+  container = 11,      // an object id
+  extended = 12,       // a value of a registered codec
+  negative_zero = 13,  // of keys alone: the real -0.0, which is the same key as 0
+  spelled_tuple =
+      14,        // of keys alone: a tuple whose numbers are not all spelled as their values suggest (format/key.h)
+  large = 0x80,  // flag: the bytes are not here but in extents named by a list block
 };
 
 constexpr Tag operator|(Tag a, Tag b) {
@@ -34,8 +37,8 @@ constexpr Tag operator|(Tag a, Tag b) {
 constexpr bool is_large(Tag tag) { return (static_cast<std::uint8_t>(tag) & 0x80) != 0; }
 constexpr Tag base_tag(Tag tag) { return static_cast<Tag>(static_cast<std::uint8_t>(tag) & 0x7f); }
 
-// Names a container for ever: an index into the object table (40 bits) and the generation of that place (24 bits, from
-// 1). 0 is no object.
+// Names a container for ever: an index into the object table (36 bits) and the generation of that place (24 bits, from
+// 1). 0 is no object. The top four bits are 0, so that an id fits into a word beside its tag.
 struct ObjectId : Strong<ObjectId> {
   using Strong::Strong;
   static constexpr ObjectId make(std::uint64_t index, std::uint64_t generation) {
@@ -44,7 +47,7 @@ struct ObjectId : Strong<ObjectId> {
   constexpr std::uint64_t index() const { return value >> 24; }
   constexpr std::uint64_t generation() const { return value & 0xffffff; }
 };
-inline constexpr std::uint64_t object_index_max = (std::uint64_t{1} << 40) - 1;
+inline constexpr std::uint64_t object_index_max = (std::uint64_t{1} << 36) - 1;
 
 // The first container of every store: it names the others.
 inline constexpr ObjectId root_object = ObjectId::make(0, 1);

@@ -1,0 +1,99 @@
+// Keys: values in an order, as bytes.
+//
+// All keys have one order, the same on disk and in every language:
+//
+//     null < numbers (by exact value; booleans are 0 and 1) < datetime < datetime_utc < uuid < bytes < string (by UTF-8)
+//     < tuple (by element; a shorter one first)
+//
+// A key is written as bytes whose order as unsigned bytes, a shorter one first, is that of the keys: within one class
+// (number, string, ...), or with the class's byte in front of them over all classes. Equal keys have equal bytes, so that
+// these are also what is hashed: 1, 1.0 and true are one key. How a key was spelled is its tag: from tag and bytes the
+// first spelling comes back.
+//
+// Numbers. One byte says sign and size, then follow the binary digits after the leading one, seven in a byte from the
+// top, each byte with its lowest bit set if another one follows:
+//
+//     00 minus infinity | 03..77 negative | 80 zero | 88 xx xx exponent below -16 | 90..fb exponent -16 to 91
+//     | fc xx xx xx xx xx exponent above 91 | ff infinity
+//
+// where "exponent" is that of the leading one. A negative number is its opposite with every bit turned over. Numbers end
+// by themselves, as do datetimes (8 bytes, big-endian, the sign bit turned over) and UUIDs. Strings and bytes are
+// written as they are; inside a tuple, a zero byte as 00 ff, and then 00 01 at the end. A tuple is its elements, each
+// with its class's byte in front; inside another tuple with 00 at the end.
+//
+// A tuple whose numbers are spelled in another way than their value suggests (an integer if it is one of 64 bits, a real
+// if it is one, else a big integer) has the tag spelled_tuple: behind the bytes of its order come the tags of all its
+// numbers, one byte each, and the count of these in four bytes.
+//
+// Thread safety: pure functions; a KeyBuffer belongs to one thread.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "format/value.h"
+
+namespace utan::format {
+
+// The first byte of a key's order. Gaps are for types to come.
+enum class KeyClass : std::uint8_t {
+  null = 0x08,
+  number = 0x10,
+  datetime = 0x18,
+  datetime_utc = 0x20,
+  uuid = 0x28,
+  bytes = 0x30,
+  string = 0x38,
+  tuple = 0x40,
+};
+
+// Tuples may be this deep, and keys this long as bytes (layout.h: key_size_max).
+inline constexpr unsigned key_depth_max = 32;
+
+// The class of a key's tag; false if no key has that tag.
+bool class_of_key(Tag tag, KeyClass& out);
+
+// A key as bytes. `order` is what is compared and hashed; `bytes`, which begins with it, is what is stored.
+struct EncodedKey {
+  Tag tag = Tag::null;
+  KeyClass key_class = KeyClass::null;
+  std::span<const std::byte> order;
+  std::span<const std::byte> bytes;
+};
+
+// Room for a key while it is used; refers to the value's own bytes where these are the key's.
+class KeyBuffer {
+ public:
+  // Code::type: a value that cannot be a key (NaN, a container, a value of a codec), also within a tuple.
+  // Code::too_large: more than key_size_max bytes, or tuples too deep. What it answers is valid until the next call, and
+  // as long as the value's bytes.
+  Result<EncodedKey> encode(const Value& key);
+
+ private:
+  std::vector<std::byte> bytes_;
+  std::vector<std::byte> spelling_;
+};
+
+// The stored bytes of a key as EncodedKey. Code::corruption if they are none.
+Result<EncodedKey> stored_key(Tag tag, std::span<const std::byte> bytes);
+
+// Values out of keys: owns what they point to that the key's bytes do not have as it is.
+class KeyDecoder {
+ public:
+  // The key that was encoded. Valid until the next call, and as long as `bytes`. Code::corruption if they are no key.
+  Result<Value> decode(Tag tag, std::span<const std::byte> bytes);
+
+ private:
+  std::vector<std::unique_ptr<std::byte[]>> blobs_;
+  std::vector<std::unique_ptr<Value[]>> tuples_;
+};
+
+// The order of all keys: negative, zero or positive.
+int compare_keys(const EncodedKey& a, const EncodedKey& b);
+
+}  // namespace utan::format

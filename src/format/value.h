@@ -1,0 +1,62 @@
+// A value: what it is, and its bytes where they lie.
+//
+// The plain values of all languages: null, booleans, integers of any size, reals, datetimes, UUIDs, bytes, strings,
+// containers by their id, and tuples of these as keys. A Value is a view: what it points to belongs to somebody else and
+// must outlive it. Nothing is lost: integers and reals come back bit for bit.
+// Thread safety: a value.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "format/word.h"
+
+namespace utan::format {
+
+struct Value {
+  Tag tag = Tag::null;
+  std::uint64_t bits = 0;            // of a boolean, an integer, a real, a datetime, a container
+  std::span<const std::byte> bytes;  // of a big integer, a UUID, bytes, a string
+  const Value* elements = nullptr;   // of a tuple
+  std::size_t element_count = 0;
+
+  static Value null() { return {}; }
+  static Value boolean(bool value) { return {Tag::boolean, value ? 1u : 0u, {}, nullptr, 0}; }
+  static Value integer(std::int64_t value) { return {Tag::integer, static_cast<std::uint64_t>(value), {}, nullptr, 0}; }
+  // Two's complement, little-endian, at least one byte. What fits into 64 bits is an `integer`.
+  static Value big_integer(std::span<const std::byte> bytes);
+  static Value real(double value) { return {Tag::real, std::bit_cast<std::uint64_t>(value), {}, nullptr, 0}; }
+  // Microseconds since 1970-01-01T00:00:00, of a clock on the wall.
+  static Value datetime(std::int64_t microseconds) {
+    return {Tag::datetime, static_cast<std::uint64_t>(microseconds), {}, nullptr, 0};
+  }
+  // The same in UTC.
+  static Value datetime_utc(std::int64_t microseconds) {
+    return {Tag::datetime_utc, static_cast<std::uint64_t>(microseconds), {}, nullptr, 0};
+  }
+  // Sixteen bytes.
+  static Value uuid(std::span<const std::byte> bytes) { return {Tag::uuid, 0, bytes, nullptr, 0}; }
+  static Value binary(std::span<const std::byte> bytes) { return {Tag::bytes, 0, bytes, nullptr, 0}; }
+  // UTF-8; may hold NUL.
+  static Value string(std::string_view text) {
+    return {Tag::string, 0, std::as_bytes(std::span(text.data(), text.size())), nullptr, 0};
+  }
+  static Value tuple(std::span<const Value> elements) { return {Tag::tuple, 0, {}, elements.data(), elements.size()}; }
+  static Value container(ObjectId id) { return {Tag::container, id.value, {}, nullptr, 0}; }
+
+  bool as_boolean() const { return bits != 0; }
+  std::int64_t as_integer() const { return static_cast<std::int64_t>(bits); }
+  double as_real() const { return std::bit_cast<double>(bits); }
+  std::int64_t as_microseconds() const { return static_cast<std::int64_t>(bits); }
+  ObjectId as_container() const { return ObjectId{bits}; }
+  std::string_view as_text() const { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+  std::span<const Value> as_tuple() const { return {elements, element_count}; }
+};
+
+// The same value, spelled the same: 1 and 1.0 differ, NaN is the same as itself if its bits are.
+bool is_identical(const Value& a, const Value& b);
+
+}  // namespace utan::format
