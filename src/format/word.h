@@ -37,6 +37,9 @@ constexpr Tag operator|(Tag a, Tag b) {
 constexpr bool is_large(Tag tag) { return (static_cast<std::uint8_t>(tag) & 0x80) != 0; }
 constexpr Tag base_tag(Tag tag) { return static_cast<Tag>(static_cast<std::uint8_t>(tag) & 0x7f); }
 
+inline constexpr unsigned object_index_bits = 36;
+inline constexpr std::uint64_t object_index_max = (std::uint64_t{1} << object_index_bits) - 1;
+
 // Names a container for ever: an index into the object table (36 bits) and the generation of that place (24 bits, from
 // 1). 0 is no object. The top four bits are 0, so that an id fits into a word beside its tag.
 struct ObjectId : Strong<ObjectId> {
@@ -44,10 +47,9 @@ struct ObjectId : Strong<ObjectId> {
   static constexpr ObjectId make(std::uint64_t index, std::uint64_t generation) {
     return ObjectId{(index << 24) | (generation & 0xffffff)};
   }
-  constexpr std::uint64_t index() const { return value >> 24; }
+  constexpr std::uint64_t index() const { return (value >> 24) & object_index_max; }
   constexpr std::uint64_t generation() const { return value & 0xffffff; }
 };
-inline constexpr std::uint64_t object_index_max = (std::uint64_t{1} << 36) - 1;
 
 // The first container of every store: it names the others.
 inline constexpr ObjectId root_object = ObjectId::make(0, 1);
