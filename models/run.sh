@@ -105,6 +105,7 @@ if [ "$mode" = full ]; then
     start must_pass pin -DKILLS=0 -DREADERS=1 -DLONG_STOP -DLAST_NUMBER=6 -DHEAD_READ_AGAIN
     start must_pass heap -DKILLS=3 -DFREERS=0
     start must_pass heap -DSTASH -DKILLS=1 -DFREERS=0
+    start must_pass heap -DSTASH -DKILLS=0 -DALLOCATORS=1 -DROUNDS=3
     for mutation in RECORD_UNMARKED STALE_UNMARKED MOVES_UNCOUNTED; do
         start must_fail heap MUTATION_$mutation -DSTASH -DKILLS=0 -DALLOCATORS=1 -DROUNDS=3
     done

@@ -104,7 +104,14 @@ class Thread {
     UTAN_TRY(session_->prepare_writing());
     for (bool first = true;; first = false) {
       Pinned base;
-      UTAN_ASSIGN(const unsigned pin_index, pin(base));
+      const Result<unsigned> pinned = pin(base);
+      if (!pinned.ok()) [[unlikely]] {
+        build_.discard();
+        return Error(pinned.error().copy());
+      }
+      const unsigned pin_index = pinned.value();
+      // Where memory for something else than blocks runs out, nothing of the build may be left behind.
+      Unwinding unwinding{this, pin_index};
       const CommitNumber number{std::max(base.number().value + 1, number_floor_)};
       if (first) {
         build_.begin(base.view, number);
@@ -116,10 +123,12 @@ class Thread {
       Result<bool> changed = operation(build_, base, draft);
       if (!changed.ok() || !changed.value()) {
         build_.discard();
+        unwinding.thread = nullptr;
         unpin(pin_index);
         return changed;
       }
       Result<bool> won = publish(base, draft);
+      unwinding.thread = nullptr;
       unpin(pin_index);
       if (!won.ok()) return won;
       if (won.value()) {
@@ -183,6 +192,18 @@ class Thread {
     step(Step::pin_validated);
     return true;
   }
+
+  // Gives up the build under way when an exception ends the operation.
+  struct Unwinding {
+    Thread* thread;
+    unsigned pin_index;
+    ~Unwinding() {
+      if (thread == nullptr) [[likely]]
+        return;
+      thread->build_.discard();
+      thread->unpin(pin_index);
+    }
+  };
 
   void after_commits();
   bool pin_open_first(format::PinSlot& slot, Pinned& out);

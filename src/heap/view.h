@@ -50,12 +50,6 @@ class View {
     return reinterpret_cast<const T*>(header);
   }
 
-  // A block that has been followed in this view, or in that of the commit before.
-  template <class T>
-  const T* again(Offset offset) const {
-    return reinterpret_cast<const T*>(base_ + offset.value);
-  }
-
   // A node with `count()` entries that are `size_for(count)` bytes in all.
   template <class T>
   const T* follow_node(Offset offset, format::Kind kind) const {

@@ -46,9 +46,11 @@ inline FoundObject find_in_leaf(const heap::View& view, Offset leaf_at, std::uin
 [[gnu::always_inline]] inline const format::ObjectEntry* find_object_quickly(const heap::View view, Offset root,
                                                                              std::uint64_t depth, format::ObjectId id) {
   const std::uint64_t index = id.index();
+  if (depth != 0 || index >= format::object_leaf_fanout) [[unlikely]]
+    return nullptr;
   const auto* leaf = view.follow_within<format::ObjectLeaf>(root, format::Kind::object_leaf,
                                                             ByteCount{format::ObjectLeaf::size_for(index + 1)});
-  if (depth != 0 || leaf == nullptr || index >= leaf->count()) [[unlikely]]
+  if (leaf == nullptr || index >= leaf->count()) [[unlikely]]
     return nullptr;
   const format::ObjectEntry* entry = &leaf->entries()[index];
   return entry->generation == id.generation() ? entry : nullptr;

@@ -102,22 +102,29 @@ class Editor {
   // Opens the table where a key was found, or found missing, and answers the place of that key's bucket. The path to it
   // is made the build's own.
   Result<Place> open(Offset offset, const FoundRecord& where) {
-    const TableRoot* root = build_.view().again<TableRoot>(offset);
+    // Checked again: in a damaged file a block of the path may have been handed out since the key was looked for.
+    const auto* root = build_.view().follow<TableRoot>(offset, Kind::table_root);
+    if (root == nullptr || root->depth() > format::table_depth_max ||
+        root->bucket_count - 1 >= bucket_counts_max[root->depth()]) {
+      return build_.view().damage(offset, Kind::table_root);
+    }
     std::uint64_t height = root->depth();
     const std::uint64_t top = top_count(root->bucket_count, height);
-    if (top > format::table_top_fanout) return build_.view().damage(offset, Kind::table_root);
+    if (where.way.index[height] >= top || TableRoot::size_for(top) > build_.view().size().value - offset.value)
+      return build_.view().damage(offset, Kind::table_root);
     const ByteCount size{TableRoot::size_for(top)};
     UTAN_ASSIGN(root_, build_.edit(root, offset, size, size));
     Place place{root_.at, root_first_word + where.way.index[height]};
     while (height > 0) {
       const Offset at = place.offset();
-      const auto* directory = build_.view().again<Directory>(at);
-      const std::uint64_t count = directory->count();
-      if (count > format::directory_fanout) return damaged(at);
-      const ByteCount used{Directory::size_for(count)};
+      const std::uint64_t index = where.way.index[--height];
+      const auto* directory = build_.view().follow_node<Directory>(at, Kind::directory);
+      if (directory == nullptr || directory->count() > format::directory_fanout || index >= directory->count())
+        return damaged(at);
+      const ByteCount used{Directory::size_for(directory->count())};
       UTAN_ASSIGN(const Made<Directory> made, build_.edit(directory, at, used, used));
       place.set(made.offset);
-      place = Place{made.at, first_word + where.way.index[--height]};
+      place = Place{made.at, first_word + index};
     }
     return place;
   }
@@ -509,10 +516,14 @@ Result<const Bucket*> TableWalk::next_bucket() {
 // Finds the next bucket and lets memory begin to bring what its slots name: whatever an offset is, nothing is read by it.
 // A damaged one is left for when it is due.
 void TableWalk::look_ahead() {
+  upcoming_ = nullptr;
   const std::uint64_t from = bucket_;
   const Result<const Bucket*> found = next_bucket();
-  upcoming_ = found.ok() ? found.value() : nullptr;
-  if (!found.ok()) bucket_ = from;
+  if (found.ok()) {
+    upcoming_ = found.value();
+  } else {
+    bucket_ = from;
+  }
   if (upcoming_ == nullptr) return;
   for (std::uint64_t i = 0; i < upcoming_->count(); ++i) {
     const std::byte* at = view_.base() + BucketEntry{upcoming_->entries()[i]}.record().value;

@@ -54,7 +54,7 @@ struct FoundRecord {
   Offset offset;             // of the record
   std::uint64_t bucket = 0;  // index of the bucket
   std::uint64_t slot = 0;    // of the record in it
-  Way way;                   // to the bucket: every node on it is inside the file, and of the right kind
+  Way way;                   // to the bucket
   Offset damaged;            // where, if damaged
   format::Kind expected = format::Kind::record;
 };

@@ -34,6 +34,15 @@ inline std::uint64_t slot_tag(std::uint64_t hash, std::uint64_t base_level) {
   return (hash >> base_level) & format::BucketEntry::tag_mask;
 }
 
+// How many buckets a root of each depth can have.
+constexpr std::array<std::uint64_t, format::table_depth_max + 1> make_bucket_counts_max() {
+  std::array<std::uint64_t, format::table_depth_max + 1> out{};
+  out[0] = format::table_top_fanout;
+  for (std::size_t i = 1; i < out.size(); ++i) out[i] = out[i - 1] * format::directory_fanout;
+  return out;
+}
+inline constexpr auto bucket_counts_max = make_bucket_counts_max();
+
 // --- Matching tags ---------------------------------------------------------------------------------------------------
 
 // Reading beyond a bucket's last slot meets a neighbour block that another thread may be writing. What is read there is
@@ -126,12 +135,13 @@ inline constexpr std::uint64_t slots_at_once = 16;
       root_offset, Kind::table_root, ByteCount{format::TableRoot::size_for(format::table_top_fanout)});
   if (root == nullptr || root->depth() > format::table_depth_max) [[unlikely]]
     return Quick::unusual;
-  out.bucket = bucket_of(key.hash, root->bucket_count);
   std::uint64_t height = root->depth();
+  // Neither none nor more than the root has entries for, so that the way begins inside it.
+  if (root->bucket_count - 1 >= bucket_counts_max[height]) [[unlikely]]
+    return Quick::unusual;
+  out.bucket = bucket_of(key.hash, root->bucket_count);
   Way& way = out.way;
   way.lead_to(out.bucket, height);
-  if (way.index[height] >= format::table_top_fanout) [[unlikely]]
-    return Quick::unusual;
   Offset at{root->entries()[way.index[height]]};
   while (height > 0) {
     const auto* directory = view.follow_within<format::Directory>(

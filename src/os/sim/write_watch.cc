@@ -42,9 +42,13 @@ bool WriteWatch::handle(std::byte* address) {
     const auto at = static_cast<std::size_t>(address - watch->begin_);
     if (at >= watch->end_.load(std::memory_order_acquire)) return false;
     const std::size_t page = at / watch->page_size_;
-    // One that is marked already is being let through, or about to be unmarked: the write is tried again.
-    if (watch->written_[page].exchange(true, std::memory_order_seq_cst)) return true;
-    return ::mprotect(watch->begin_ + page * watch->page_size_, watch->page_size_, PROT_READ | PROT_WRITE) == 0;
+    // Until it is both: somebody may unmark and protect it in between.
+    do {
+      watch->written_[page].store(true, std::memory_order_seq_cst);
+      if (::mprotect(watch->begin_ + page * watch->page_size_, watch->page_size_, PROT_READ | PROT_WRITE) != 0)
+        return false;
+    } while (!watch->written_[page].load(std::memory_order_seq_cst));
+    return true;
   }
   return false;
 }
@@ -87,10 +91,10 @@ void WriteWatch::close(std::size_t from, std::size_t to) {
   CHECK(::mprotect(begin_ + from, to - from, PROT_NONE) == 0);
 }
 
-// Protected before it is unmarked: a write in between finds it marked and is tried again until it is not.
+// Unmarked before it is protected: a write in between is one before `use`; a fault in between marks it again.
 void WriteWatch::protect(std::size_t page) {
-  CHECK(::mprotect(begin_ + page * page_size_, page_size_, PROT_READ) == 0);
   written_[page].store(false, std::memory_order_seq_cst);
+  CHECK(::mprotect(begin_ + page * page_size_, page_size_, PROT_READ) == 0);
 }
 
 }  // namespace utan::os::sim
