@@ -517,7 +517,9 @@ class Sequence {
 
   // Is this error one that the test itself has made?
   bool expected_error(Code code) const {
-    return failed_ || (refused_ && code == Code::no_space) || (flush_failed_ && code == Code::read_only);
+    // Of a flush that failed in one process, the others are told at their next one.
+    return failed_ || (refused_ && code == Code::no_space) ||
+           (flush_failed_ && (code == Code::read_only || code == Code::io));
   }
 
   StatePtr changed(const std::function<void(State&)>& change) {

@@ -669,9 +669,7 @@ Result<void> Session::write_header(const FileHeader& header) {
   for (std::size_t i = 0; i < std::size(values); ++i) {
     std::atomic_ref<std::uint64_t>(words[i]).store(values[i], std::memory_order_relaxed);
   }
-  Result<void> flushed = data_file_->flush();
-  if (!flushed.ok()) return fail_flush(std::move(flushed).error());
-  return {};
+  return flush();
 }
 
 // Makes the next flush write this page of the header or of a slot, whose last word means nothing: after a failed flush
@@ -693,11 +691,7 @@ void Session::touch_newest_slot() {
 Result<void> Session::mark() {
   auto& fixed = coordination_.fixed();
   if (read_only_) return Error(Code::read_only, path_ + ": the store was opened read only");
-  if (fixed.health.load(std::memory_order_acquire) != 0) {
-    return Error(Code::read_only, path_ + ": the store is read only since a flush failed (error " +
-                                      std::to_string(fixed.health_errno.load(std::memory_order_relaxed)) +
-                                      "): close it everywhere and open it again; what was not durable is lost");
-  }
+  if (fixed.health.load(std::memory_order_acquire) != 0) return flush_has_failed();
   UTAN_ASSIGN(FileHeader header, read_header());
   // What this session stands on may be in the page cache alone, left by somebody who died before his flush or whose
   // flush failed: it is made durable before anything is changed that only it does not need. For the checkpoint that is
@@ -705,8 +699,7 @@ Result<void> Session::mark() {
   touch_newest_slot();
   const bool named = header.incarnation == fixed.header.incarnation && header.clean == 0;
   if (!named) touch_page(format::header_copy_offset(header.sequence));
-  Result<void> flushed = data_file_->flush();
-  if (!flushed.ok()) return fail_flush(std::move(flushed).error());
+  UTAN_TRY(flush());
   if (!named) {
     header.incarnation = fixed.header.incarnation;
     header.clean = 0;

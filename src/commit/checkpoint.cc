@@ -38,6 +38,22 @@ Error Session::fail_flush(Error error) {
                              "again to go on from the last checkpoint");
 }
 
+Error Session::flush_has_failed() const {
+  return Error(Code::read_only, path_ + ": the store is read only since a flush failed (error " +
+                                    std::to_string(coordination_.fixed().health_errno.load(std::memory_order_relaxed)) +
+                                    "): close it everywhere and open it again; what was not durable is lost");
+}
+
+// Flushes the data file (D5). After a flush that failed the kernel takes for clean what never came to the disk, so that
+// a later one says nothing of it: one that somebody else's failure came before is a failure, too. The kernel tells of a
+// failure everyone who had the file open then, at his next flush; `health` tells the others.
+Result<void> Session::flush() {
+  if (Result<void> flushed = data_file_->flush(); !flushed.ok()) return fail_flush(std::move(flushed).error());
+  // acquire: pairs with fail_flush.
+  if (coordination_.fixed().health.load(std::memory_order_acquire) != 0) return flush_has_failed();
+  return {};
+}
+
 // A slot that nobody alive is writing and that does not hold the newest checkpoint: the oldest of them.
 std::uint64_t Session::claim_slot() {
   for (;;) {
@@ -97,7 +113,7 @@ Result<void> Session::write_checkpoint(CommitNumber commit, Offset block) {
   auto& fixed = coordination_.fixed();
   if (fixed.durable_number.load(std::memory_order_seq_cst) >= commit.value) return {};
   const ByteCount size = heap_.file_size();
-  if (Result<void> flushed = data_file_->flush(); !flushed.ok()) return fail_flush(std::move(flushed).error());
+  UTAN_TRY(flush());
   step(Step::checkpoint_data_flushed);
   const std::uint64_t index = claim_slot();
   if (index == format::checkpoint_slot_count) {
@@ -123,10 +139,8 @@ Result<void> Session::write_checkpoint(CommitNumber commit, Offset block) {
     std::atomic_ref<std::uint64_t>(words[i]).store(values[i], std::memory_order_relaxed);
   }
   step(Step::checkpoint_slot_written);
-  if (Result<void> flushed = data_file_->flush(); !flushed.ok()) {
-    // The slot may or may not be on the disk: its claim stays and goes on protecting the commit.
-    return fail_flush(std::move(flushed).error());
-  }
+  // If it fails the slot may or may not be on the disk: its claim stays and goes on protecting the commit.
+  UTAN_TRY(flush());
   step(Step::checkpoint_slot_flushed);
   std::uint64_t durable = fixed.durable_number.load(std::memory_order_seq_cst);
   while (durable < commit.value &&

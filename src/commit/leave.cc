@@ -157,7 +157,7 @@ Result<void> Session::close_cleanly(CommitNumber checkpointed) {
   }
   UTAN_TRY(drain_everything());
   step(Step::close_drained);
-  if (Result<void> flushed = data_file_->flush(); !flushed.ok()) return unlock(fail_flush(std::move(flushed).error()));
+  if (Result<void> flushed = flush(); !flushed.ok()) return unlock(std::move(flushed));
   step(Step::close_flushed);
   Result<format::FileHeader> header = read_header();
   if (!header.ok()) return unlock(std::move(header).error());

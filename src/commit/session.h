@@ -139,6 +139,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::uint64_t claim_slot();
   Result<void> write_checkpoint(CommitNumber commit, Offset block);
   Error fail_flush(Error error);
+  Error flush_has_failed() const;
+  Result<void> flush();
 
   os::System* system_;
   std::string path_;

@@ -97,6 +97,7 @@ void DiskFile::flush_done(Moment began) {
 }
 
 void DiskFile::flush_failed() {
+  ++flush_failure_count_;
   capture();
   for (auto& [index, history] : histories_) history.failed_at = now_;
   ++now_;

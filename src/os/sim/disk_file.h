@@ -62,6 +62,8 @@ class DiskFile {
   // A flush that failed did not make durable what was dirty, and the kernel takes the pages for clean all the same: a
   // later flush leaves them out until they change again.
   void flush_failed();
+  // How many have failed. Everyone who had the file open then is told of it, at his next flush (Linux: errseq).
+  std::uint64_t flush_failure_count() const { return flush_failure_count_; }
 
   // How many versions of page `index` the disk may hold.
   std::size_t version_count(std::size_t index) const;
@@ -107,6 +109,7 @@ class DiskFile {
   std::vector<std::byte> captured_;  // The memory at the last capture, in whole pages.
   std::map<std::size_t, History> histories_;
   std::vector<SizeAt> sizes_;
+  std::uint64_t flush_failure_count_ = 0;
 };
 
 }  // namespace utan::os::sim

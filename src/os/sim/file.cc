@@ -20,7 +20,13 @@ class SimMapping final : public Mapping {
 class SimFile final : public File {
  public:
   SimFile(World& world, Process& process, std::shared_ptr<Node> node, DescriptionId id, std::string path, Access access)
-      : world_(world), process_(process), node_(std::move(node)), id_(id), path_(std::move(path)), access_(access) {}
+      : world_(world),
+        process_(process),
+        node_(std::move(node)),
+        id_(id),
+        path_(std::move(path)),
+        access_(access),
+        failures_seen_(node_->file.flush_failure_count()) {}
   ~SimFile() override;
 
   Result<FileStatus> status() override;
@@ -47,6 +53,7 @@ class SimFile final : public File {
   const DescriptionId id_;
   const std::string path_;
   const Access access_;
+  std::uint64_t failures_seen_;  // flushes of the file that failed before, or were told of here
 };
 
 SimFile::~SimFile() {
@@ -107,6 +114,7 @@ Result<Moment> SimFile::begin_flush() {
 Error SimFile::fail_flush(Error error) {
   const std::lock_guard lock(world_.mutex);
   node_->file.flush_failed();
+  failures_seen_ = node_->file.flush_failure_count();
   return error;
 }
 
@@ -119,6 +127,10 @@ Result<void> SimFile::flush() {
   }
   UTAN_ASSIGN(const auto lock, world_.enter_reported(process_));
   node_->file.flush_done(began);
+  if (failures_seen_ != node_->file.flush_failure_count()) {
+    failures_seen_ = node_->file.flush_failure_count();
+    return failure(Code::io, EIO, "flush", path_);
+  }
   return {};
 }
 
