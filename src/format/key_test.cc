@@ -67,11 +67,9 @@ class Maker {
       case 0:
         return Value::integer(static_cast<std::int64_t>(below(10)) - 5);
       case 1:
-        return Value::integer(static_cast<std::int64_t>(std::uint64_t{1} << below(64)) -
-                              static_cast<std::int64_t>(below(3)));
+        return Value::integer(static_cast<std::int64_t>((std::uint64_t{1} << below(64)) - below(3)));
       case 2:
-        return Value::integer(-static_cast<std::int64_t>(std::uint64_t{1} << below(63)) +
-                              static_cast<std::int64_t>(below(3)));
+        return Value::integer(static_cast<std::int64_t>(below(3) - (std::uint64_t{1} << below(64))));
       default:
         return Value::integer(static_cast<std::int64_t>(random_()));
     }
