@@ -569,11 +569,6 @@ Value Value::big_integer(std::span<const std::byte> bytes) {
   return {Tag::big_integer, 0, bytes, nullptr, 0};
 }
 
-bool is_identical(const Value& a, const Value& b) {
-  return a.tag == b.tag && a.bits == b.bits && std::ranges::equal(a.bytes, b.bytes) &&
-         std::ranges::equal(a.as_tuple(), b.as_tuple(), is_identical);
-}
-
 bool class_of_key(Tag tag, KeyClass& out) {
   switch (tag) {
     case Tag::null:

@@ -6,12 +6,14 @@
 // Thread safety: a value.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
 
+#include "base/result.h"
 #include "format/word.h"
 
 namespace utan::format {
@@ -58,5 +60,21 @@ struct Value {
 
 // The same value, spelled the same: 1 and 1.0 differ, NaN is the same as itself if its bits are.
 bool is_identical(const Value& a, const Value& b);
+
+// --- Values as words ---------------------------------------------------------------------------------------------------
+
+// The value as a word that needs no block; false if it needs one.
+bool to_word(const Value& value, Word& out);
+// The value of a word that names no block. Text lies in the word itself, which must outlive it: little-endian, from its
+// second byte on. Code::corruption if there is no such value.
+Result<Value> from_word(const Word& word);
+
+// --- Values as bytes ---------------------------------------------------------------------------------------------------
+
+// The bytes that a record or a block of kind value holds beside the tag. Refers to the value's own bytes or to `scratch`.
+// Not for tuples.
+std::span<const std::byte> to_payload(const Value& value, std::array<std::byte, 8>& scratch);
+// The value again, referring to `bytes`. Code::corruption if there is no such value.
+Result<Value> from_payload(Tag tag, std::span<const std::byte> bytes);
 
 }  // namespace utan::format

@@ -1,8 +1,8 @@
-// Words: the tagged form of any value, and object ids.
+// Tags, object ids, and words: the tagged form of any value in 64 bits.
 //
-// A tag says what a value is; it is stored beside the value's bytes (records) or in the top byte of a 64-bit word
-// (nodes of small entries). Tags are the same in every language and never renumbered; their order is not the order of
-// values.
+// A tag says what a value is; it is stored beside the value's bytes (records). Where a value has only 8 bytes, in nodes
+// of many small entries, it is a word: what is small enough lies in it, everything else in a block that it names. Tags
+// and kinds of words are the same in every language and never renumbered; their order is not the order of values.
 #pragma once
 
 #include <cstdint>
@@ -53,5 +53,30 @@ struct ObjectId : Strong<ObjectId> {
 
 // The first container of every store: it names the others.
 inline constexpr ObjectId root_object = ObjectId::make(0, 1);
+
+// What the other 60 bits of a word are; in its lowest four bits.
+enum class WordKind : std::uint8_t {
+  constant = 0,      // 0: null, 1: false, 2: true
+  integer = 1,       // signed
+  real = 2,          // the upper 60 bits of a binary64 whose last four are 0
+  datetime = 3,      // microseconds since 1970, signed
+  datetime_utc = 4,  //
+  bytes = 5,         // up to 7 of them: their count in the first 4 bits, then they
+  string = 6,        // the same, UTF-8
+  container = 7,     // an object id
+  block = 8,         // the offset / 8 of a block of kind value
+};
+inline constexpr std::uint64_t word_text_max = 7;
+
+// A value in 64 bits. Zero is null.
+struct Word {
+  std::uint64_t word = 0;
+  static constexpr Word make(WordKind kind, std::uint64_t payload) {
+    return {payload << 4 | static_cast<std::uint64_t>(kind)};
+  }
+  constexpr WordKind kind() const { return static_cast<WordKind>(word & 15); }
+  constexpr std::uint64_t payload() const { return word >> 4; }
+  constexpr std::int64_t signed_payload() const { return static_cast<std::int64_t>(word) >> 4; }
+};
 
 }  // namespace utan::format
