@@ -125,6 +125,9 @@ int descriptors_in(const std::string& folder) {
 }
 
 TEST(LinuxLock, AChildHasNoFileThatAnotherThreadWasOpeningOrClosing) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "AddressSanitizer's allocator is not fork-safe: a child finds it locked by a thread that it lacks";
+#endif
   const TestFolder folder;
   const auto file = create(folder.in("a"));
   std::atomic<bool> end{false};
