@@ -35,6 +35,8 @@ constexpr std::uint64_t reservation_factor = 16;
 constexpr std::uint64_t recovery_jump = std::uint64_t{1} << 40;
 constexpr std::uint64_t pause_min_ns = 500'000;
 constexpr std::uint64_t pause_limit_ns = 32'000'000;
+// How often header and coordination are compared again because the store was growing meanwhile.
+constexpr int looks_max = 100;
 // A coordination file in which more lines than these were used is not made anew in place: clearing it would cost more
 // than a new one.
 constexpr std::uint64_t cleared_line_count_max = 256;
@@ -304,7 +306,8 @@ class Opener {
     session_->coordination_ = Coordination(session_->coordination_map_->data());
     closed_ = session_->coordination_.fixed().marked.load(std::memory_order_acquire) ==
               static_cast<std::uint64_t>(Marked::closed);
-    if (!believed(data)) return false;
+    UTAN_ASSIGN(const bool believed, believed_now(data));
+    if (!believed) return false;
     UTAN_ASSIGN(const bool others, session_->data_file_->others_hold_bytes(0, format::process_entry_count));
     const CoordinationFixed& fixed = session_->coordination_.fixed();
     if (others) return true;
@@ -312,6 +315,19 @@ class Opener {
     if (fixed.header.incarnation == made_incarnation_) return true;
     return fixed.marked.load(std::memory_order_acquire) == static_cast<std::uint64_t>(Marked::yes) &&
            fixed.health.load(std::memory_order_acquire) == 0;
+  }
+
+  // Those who have the store open may have marked its header, or made it longer, since these were looked at: then they
+  // are looked at again.
+  Result<bool> believed_now(os::FileStatus data) {
+    for (int tries = 0;; ++tries) {
+      if (believed(data)) return true;
+      const std::uint64_t sequence = header_.sequence;
+      UTAN_ASSIGN(const os::FileStatus now, session_->data_file_->status());
+      UTAN_TRY(read_header(now.size));
+      if ((now.size == data.size && header_.sequence == sequence) || tries == looks_max) return false;
+      data = now;
+    }
   }
 
   bool believed(const os::FileStatus& data) {
