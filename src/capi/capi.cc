@@ -272,6 +272,7 @@ utan_code utan_table_get(utan_table* table, const void* key, size_t key_size, ut
   *value = utan_value{};
   return not_found();
 }
+
 void utan_value_release(utan_value* value) {
   const auto kind = static_cast<ValueKind>(value->reserved[1] & 0xff);
   if (kind == value_pinned) [[likely]] {

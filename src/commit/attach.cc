@@ -322,6 +322,7 @@ class Opener {
   Result<bool> believed_now(os::FileStatus data) {
     for (int tries = 0;; ++tries) {
       if (believed(data)) return true;
+      if (closed_) return false;  // for good
       const std::uint64_t sequence = header_.sequence;
       UTAN_ASSIGN(const os::FileStatus now, session_->data_file_->status());
       UTAN_TRY(read_header(now.size));

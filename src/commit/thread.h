@@ -104,10 +104,10 @@ class Thread {
     UTAN_TRY(session_->prepare_writing());
     for (bool first = true;; first = false) {
       Pinned base;
-      const Result<unsigned> pinned = pin(base);
+      Result<unsigned> pinned = pin(base);
       if (!pinned.ok()) [[unlikely]] {
         build_.discard();
-        return Error(pinned.error().copy());
+        return std::move(pinned).error();
       }
       const unsigned pin_index = pinned.value();
       // Where memory for something else than blocks runs out, nothing of the build may be left behind.

@@ -30,15 +30,6 @@ constexpr std::uint64_t base_level_age_max = 8;
 // How many cache lines of a record are fetched ahead when a table is gone through.
 constexpr std::uint64_t fetched_lines = 3;
 
-// How many buckets one entry of a directory at this height covers; height 0: a bucket itself.
-constexpr std::array<std::uint64_t, format::table_depth_max + 1> make_spans() {
-  std::array<std::uint64_t, format::table_depth_max + 1> out{};
-  out[0] = 1;
-  for (std::size_t i = 1; i < out.size(); ++i) out[i] = out[i - 1] * format::directory_fanout;
-  return out;
-}
-constexpr auto spans = make_spans();
-
 // ceil(bucket_count / fanout^depth).
 std::uint64_t top_count(std::uint64_t bucket_count, std::uint64_t depth) {
   for (; depth > 0; --depth) bucket_count = (bucket_count + format::directory_fanout - 1) / format::directory_fanout;
@@ -153,21 +144,20 @@ class Editor {
   // The place of a new last bucket; the directory grows by it. The place holds 0.
   Result<Place> append_place() {
     const std::uint64_t bucket = root_.at->bucket_count;
-    if (bucket == format::table_top_fanout * spans[root_.at->depth()]) UTAN_TRY(deepen());
+    if (bucket == bucket_counts_max[root_.at->depth()]) UTAN_TRY(deepen());
     std::uint64_t height = root_.at->depth();
-    std::uint64_t rest = bucket;
+    Way way;
+    way.lead_to(bucket, height);
     const std::uint64_t top = top_count(bucket, height);
-    Place place{root_.at, root_first_word + bucket / spans[height]};
-    if (bucket / spans[height] == top) {
+    Place place{root_.at, root_first_word + way.index[height]};
+    if (way.index[height] == top) {
       UTAN_ASSIGN(root_, build_.edit(root_.at, root_.offset, ByteCount{TableRoot::size_for(top)},
                                      ByteCount{TableRoot::size_for(top + 1)}));
       place.node = root_.at;
       heap::add_word(root_.at, place.word, 0);
     }
     while (height > 0) {
-      rest %= spans[height];
-      --height;
-      const std::uint64_t index = rest / spans[height];
+      const std::uint64_t index = way.index[--height];
       Made<Directory> directory;
       if (!place.offset()) {
         UTAN_ASSIGN(directory, build_.make<Directory>(Kind::directory, ByteCount{Directory::size_for(1)}, 0));
@@ -194,12 +184,11 @@ class Editor {
     std::array<Place, format::table_depth_max> above;
     std::uint64_t height = root_.at->depth();
     const std::uint64_t depth = height;
-    std::uint64_t rest = bucket;
-    Place place{root_.at, root_first_word + bucket / spans[height]};
+    Way way;
+    way.lead_to(bucket, depth);
+    Place place{root_.at, root_first_word + way.index[height]};
     while (height > 0) {
-      rest %= spans[height];
-      --height;
-      const std::uint64_t index = rest / spans[height];
+      const std::uint64_t index = way.index[--height];
       above[height] = place;
       UTAN_ASSIGN(path[height], edit_directory(place, 0));
       if (index + 1 != path[height].at->count()) return damaged(path[height].offset);
@@ -213,7 +202,7 @@ class Editor {
       if (directory->count() != 0) break;
       build_.drop(path[height].offset, &directory->header);
     }
-    if (height == depth) heap::remove_word(root_.at, root_first_word + bucket / spans[depth]);
+    if (height == depth) heap::remove_word(root_.at, root_first_word + way.index[depth]);
     heap::set_word(root_.at, 3, bucket);
     return flatten();
   }
@@ -253,7 +242,7 @@ class Editor {
   // One level less, once all buckets fit below one directory whose entries fit into the root.
   Result<void> flatten() {
     const std::uint64_t depth = root_.at->depth();
-    if (depth == 0 || root_.at->bucket_count > format::table_top_fanout * spans[depth - 1]) return {};
+    if (depth == 0 || root_.at->bucket_count > bucket_counts_max[depth - 1]) return {};
     const Offset offset{root_.at->entries()[0]};
     const auto* directory = build_.view().follow_node<Directory>(offset, Kind::directory);
     const std::uint64_t count = top_count(root_.at->bucket_count, depth - 1);
