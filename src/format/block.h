@@ -20,23 +20,22 @@ namespace utan::format {
 enum class Kind : std::uint8_t {
   none = 0,
   commit = 1,
-  record = 2,         // a key and its value in a table
-  bucket = 3,         // a table's slots
-  directory = 4,      // a table's inner node
-  table_root = 5,     // a table
-  object_leaf = 6,    // the object table
-  object_branch = 7,  //
-  list = 8,           // blocks to be freed, or the extents of a large value
-  waiting = 9,        // blocks that wait for a pin to go
-  extent = 10,        // a part of a large value
-  dict = 16,          // reserved for the containers to come
-  ordered_root = 17,
-  ordered_branch = 18,
-  ordered_leaf = 19,
-  list_root = 20,
-  list_branch = 21,
-  list_leaf = 22,
-  freed = 0xdd,  // debug builds: this block is free
+  record = 2,           // a key and its value in a table
+  bucket = 3,           // a table's slots
+  directory = 4,        // a table's inner node
+  table_root = 5,       // a table
+  object_leaf = 6,      // the object table
+  object_branch = 7,    //
+  list = 8,             // blocks to be freed, or the extents of a large value
+  waiting = 9,          // blocks that wait for a pin to go
+  extent = 10,          // a part of a large value
+  value = 11,           // a value that has no room where it belongs
+  sorted = 16,          // a small dict or collection: everything in one block
+  ordered_branch = 18,  // a large one
+  ordered_leaf = 19,    //
+  list_branch = 21,     // a list
+  list_leaf = 22,       //
+  freed = 0xdd,         // debug builds: this block is free
 };
 
 // The first 16 bytes of every block.

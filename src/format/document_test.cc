@@ -185,9 +185,9 @@ using Numbers = std::map<std::string, std::uint64_t>;
 const Numbers kinds = {
     NAMED(Kind, none), NAMED(Kind, commit), NAMED(Kind, record), NAMED(Kind, bucket), NAMED(Kind, directory),
     NAMED(Kind, table_root), NAMED(Kind, object_leaf), NAMED(Kind, object_branch), NAMED(Kind, list),
-    NAMED(Kind, waiting), NAMED(Kind, extent), NAMED(Kind, dict), NAMED(Kind, ordered_root),
-    NAMED(Kind, ordered_branch), NAMED(Kind, ordered_leaf), NAMED(Kind, list_root), NAMED(Kind, list_branch),
-    NAMED(Kind, list_leaf), NAMED(Kind, freed)};
+    NAMED(Kind, waiting), NAMED(Kind, extent), NAMED(Kind, value), NAMED(Kind, sorted),
+    NAMED(Kind, ordered_branch), NAMED(Kind, ordered_leaf), NAMED(Kind, list_branch), NAMED(Kind, list_leaf),
+    NAMED(Kind, freed)};
 const Numbers tags = {
     NAMED(Tag, null), NAMED(Tag, boolean), NAMED(Tag, integer), NAMED(Tag, big_integer), NAMED(Tag, real),
     NAMED(Tag, datetime), NAMED(Tag, datetime_utc), NAMED(Tag, uuid), NAMED(Tag, bytes), NAMED(Tag, string),

@@ -5,64 +5,19 @@
 #include "heap/allocator.h"
 
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 
 #include <deque>
 #include <map>
 #include <mutex>
 #include <thread>
 
-#include "support/store_fixture.h"
+#include "support/heap_fixture.h"
 
 namespace utan::heap {
 namespace {
 
-constexpr std::uint32_t incarnation = 77;
-
-// A heap over a real file, with coordination in memory.
-class HeapTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    auto file = os::linux_system().open(folder_.path("heap"), os::Access::read_write, os::Creation::create_new, 0600);
-    ASSERT_TRUE(file.ok()) << file.error().message();
-    file_ = std::move(file).value();
-    ASSERT_TRUE(file_->allocate(ByteCount{format::file_size_min}).ok());
-    auto map = file_->map(ByteCount{std::uint64_t{2} << 30}, os::Access::read_write);
-    ASSERT_TRUE(map.ok()) << map.error().message();
-    map_ = std::move(map).value();
-    memory_ =
-        ::mmap(nullptr, format::coordination_size_min, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    ASSERT_NE(memory_, MAP_FAILED);
-    coordination_ = format::Coordination(static_cast<std::byte*>(memory_));
-    auto& fixed = coordination_.fixed();
-    fixed.header.incarnation = incarnation;
-    fixed.file_size = format::file_size_min;
-    fixed.line_count = format::lines_per_growth;
-    fixed.chunk_size = format::chunk_size_default;
-    heap_ = Heap(map_->data(), map_->reserved(), coordination_, *file_);
-  }
-  void TearDown() override { ::munmap(memory_, format::coordination_size_min); }
-
-  std::unique_ptr<Allocator> claim(std::uint64_t index) {
-    format::Line& line = coordination_.line(index);
-    line.owner = 1;
-    const std::uint64_t generation = line.generation.fetch_add(1) + 1;
-    return std::make_unique<Allocator>(heap_, line, index, generation);
-  }
-  void give_up(std::uint64_t index, std::unique_ptr<Allocator>& allocator) {
-    allocator->release_all();
-    coordination_.line(index).generation.fetch_add(1);
-    coordination_.line(index).owner = 0;
-    allocator.reset();
-  }
-
-  test::TemporaryFolder folder_;
-  std::unique_ptr<os::File> file_;
-  std::unique_ptr<os::Mapping> map_;
-  void* memory_ = nullptr;
-  format::Coordination coordination_;
-  Heap heap_;
-};
+using test::HeapTest;
+using test::incarnation;
 
 std::uint64_t random_size(std::mt19937_64& random) {
   switch (random() % 50) {

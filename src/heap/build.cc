@@ -12,10 +12,20 @@ Result<Offset> Build::make_anew(format::SizeClass size_class, ByteCount size) {
 
 bool Build::is_own(const format::BlockHeader* header, Offset offset) const {
   if (header->birth != number_.value) return false;
-  for (std::size_t i = made_count(); i > 0; --i) {
-    if (allocator_->built(i - 1) == offset) return true;
+  const std::uint64_t count = made_count();
+  if (count <= own_scanned_max) {
+    for (std::size_t i = count; i > 0; --i) {
+      if (allocator_->built(i - 1) == offset) return true;
+    }
+    return false;
   }
-  return false;
+  for (; own_known_ < count; ++own_known_) own_.insert(allocator_->built(own_known_).value);
+  return own_.contains(offset.value);
+}
+
+void Build::forget_own() {
+  own_.clear();
+  own_known_ = 0;
 }
 
 void Build::rebase(const View& base, CommitNumber number) {
@@ -30,6 +40,8 @@ void Build::rebase(const View& base, CommitNumber number) {
   }
   dropped_.clear();
   replaced_.clear();
+  if (own_known_ != 0) [[unlikely]]
+    forget_own();
   number_is(number);
   view_ = base.at(number);
   for (std::size_t i = 0; i < made_count(); ++i) {
@@ -47,6 +59,8 @@ void Build::discard() {
 }
 
 void Build::published() {
+  if (own_known_ != 0) [[unlikely]]
+    forget_own();
   kept_ = 0;
   replaced_.clear();
   // Recorded until now: killed from here on, what was dropped leaks.

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstring>
+#include <unordered_set>
 
 #include "base/result.h"
 #include "base/small_list.h"
@@ -117,6 +118,7 @@ class Build {
   Result<Offset> make_anew(format::SizeClass size_class, ByteCount size);
   // Did this build make the block? A damaged file may claim the birth: what it says is not believed.
   bool is_own(const format::BlockHeader* header, Offset offset) const;
+  void forget_own();
   void number_is(CommitNumber number) {
     number_ = number;
     number_share_ = format::checksum_share(0, number.value);
@@ -129,6 +131,10 @@ class Build {
   SmallList<Offset, 8> dropped_;    // made, and dropped again
   Replaced replaced_;
   std::size_t kept_ = 0;
+  // The blocks of a build of many, so that finding one is not a search through all of them; filled when asked.
+  static constexpr std::uint64_t own_scanned_max = 32;
+  mutable std::unordered_set<std::uint64_t> own_;
+  mutable std::uint64_t own_known_ = 0;  // how many of those made are in `own_`
 };
 
 // --- Writing into a node of the build, checksum included -------------------------------------------------------------
