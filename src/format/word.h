@@ -54,6 +54,15 @@ struct ObjectId : Strong<ObjectId> {
 // The first container of every store: it names the others.
 inline constexpr ObjectId root_object = ObjectId::make(0, 1);
 
+// What a container is. Never renumbered.
+enum class ContainerType : std::uint8_t {
+  none = 0,  // there is no container
+  dict = 1,
+  list = 2,
+  collection = 3,
+  table = 4,
+};
+
 // What the other 60 bits of a word are; in its lowest four bits.
 enum class WordKind : std::uint8_t {
   constant = 0,      // 0: null, 1: false, 2: true
