@@ -98,12 +98,12 @@ static void test_names_and_version(void) {
                                          "UTAN_TYPE",    "UTAN_TOO_LARGE", "UTAN_CORRUPTION", "UTAN_FORMAT",
                                          "UTAN_VERSION", "UTAN_NO_SPACE",  "UTAN_READ_ONLY",  "UTAN_CLOSED",
                                          "UTAN_TIMEOUT", "UTAN_IN_USE",    "UTAN_PERMISSION", "UTAN_UNSUPPORTED",
-                                         "UTAN_IO",      "UTAN_MEMORY",    "UTAN_INTERNAL"};
+                                         "UTAN_IO",      "UTAN_MEMORY",    "UTAN_INTERNAL",   "UTAN_GONE"};
   char version[40];
   int i;
-  for (i = 0; i <= UTAN_INTERNAL; ++i) EXPECT(strcmp(utan_code_name(i), expected[i]) == 0);
+  for (i = 0; i <= UTAN_GONE; ++i) EXPECT(strcmp(utan_code_name(i), expected[i]) == 0);
   EXPECT(strcmp(utan_code_name(-1), "UTAN_UNKNOWN") == 0);
-  EXPECT(strcmp(utan_code_name(UTAN_INTERNAL + 1), "UTAN_UNKNOWN") == 0);
+  EXPECT(strcmp(utan_code_name(UTAN_GONE + 1), "UTAN_UNKNOWN") == 0);
   EXPECT(strcmp(utan_code_name(2147483647), "UTAN_UNKNOWN") == 0);
   snprintf(version, sizeof version, "%d.%d.%d", UTAN_VERSION_MAJOR, UTAN_VERSION_MINOR, UTAN_VERSION_PATCH);
   EXPECT(strcmp(utan_version(), version) == 0);
@@ -389,7 +389,7 @@ static void test_snapshots_and_iterators(utan_store* store, utan_table* table) {
   EXPECT_CODE(utan_table_erase(table, "k", 1), UTAN_OK);
   EXPECT_CODE(utan_snapshot(store, &snapshot), UTAN_OK);
   EXPECT(utan_is_snapshot(snapshot) && !utan_is_snapshot(store));
-  EXPECT_CODE(utan_iterate(table, &iterator), UTAN_OK);
+  EXPECT_CODE(utan_table_iterate(table, &iterator), UTAN_OK);
   EXPECT_CODE(put(table, "1", "late"), UTAN_OK);
   EXPECT_CODE(put(table, "3", "late"), UTAN_OK);
 
@@ -400,7 +400,7 @@ static void test_snapshots_and_iterators(utan_store* store, utan_table* table) {
   EXPECT(seen == 7);
   EXPECT_CODE(utan_iterator_next(iterator, &key, &value), UTAN_NOT_FOUND);
   utan_iterator_close(iterator);
-  EXPECT_CODE(utan_iterate(table, &iterator), UTAN_OK);
+  EXPECT_CODE(utan_table_iterate(table, &iterator), UTAN_OK);
   EXPECT_CODE(utan_iterator_next(iterator, NULL, &value), UTAN_OK);
   EXPECT_CODE(utan_iterator_next(iterator, &key, NULL), UTAN_OK);
   EXPECT_CODE(utan_iterator_next(iterator, NULL, NULL), UTAN_OK);
@@ -416,7 +416,7 @@ static void test_snapshots_and_iterators(utan_store* store, utan_table* table) {
   EXPECT_ERROR(put(early, "1", "x"), UTAN_READ_ONLY, "snapshot");
   EXPECT_CODE(utan_table_erase(early, "1", 1), UTAN_READ_ONLY);
   EXPECT_CODE(utan_sync(snapshot), UTAN_READ_ONLY);
-  EXPECT_CODE(utan_iterate(early, &iterator), UTAN_OK);
+  EXPECT_CODE(utan_table_iterate(early, &iterator), UTAN_OK);
   for (seen = 0; utan_iterator_next(iterator, &key, NULL) == UTAN_OK;) ++seen;
   EXPECT(seen == 3);
   utan_iterator_close(iterator);

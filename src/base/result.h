@@ -35,6 +35,7 @@ enum class Code : int {
   io = 16,           // a system call failed
   memory = 17,       // no memory
   internal = 18,     // a fault of ours
+  gone = 19,         // the container is not there any more
 };
 
 class [[nodiscard]] Error {
@@ -157,15 +158,16 @@ class [[nodiscard]] Result<void> {
 #define UTAN_CONCAT(a, b) UTAN_CONCAT_INNER(a, b)
 
 // Returns the error of `expression` from the enclosing function, if it has one.
-#define UTAN_TRY(expression)                     \
-  do {                                           \
-    auto utan_try_result = (expression);         \
-    if (!utan_try_result.ok()) [[unlikely]]      \
-      return std::move(utan_try_result).error(); \
+#define UTAN_TRY(expression) UTAN_TRY_INNER(UTAN_CONCAT(utan_tried_, __COUNTER__), expression)
+#define UTAN_TRY_INNER(name, expression) \
+  do {                                   \
+    auto name = (expression);            \
+    if (!name.ok()) [[unlikely]]         \
+      return std::move(name).error();    \
   } while (false)
 
 // Assigns the value of `expression` to `target` (a declaration or an lvalue), or returns its error.
-#define UTAN_ASSIGN(target, expression) UTAN_ASSIGN_INNER(UTAN_CONCAT(utan_result_, __LINE__), target, expression)
+#define UTAN_ASSIGN(target, expression) UTAN_ASSIGN_INNER(UTAN_CONCAT(utan_result_, __COUNTER__), target, expression)
 #define UTAN_ASSIGN_INNER(name, target, expression) \
   auto name = (expression);                         \
   if (!name.ok()) [[unlikely]]                      \

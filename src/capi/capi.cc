@@ -3,23 +3,19 @@
 
 #include <cstring>
 #include <memory>
-#include <new>
 #include <string>
 
-#include "base/result.h"
-#include "object/store.h"
-#include "object/table_get.h"
+#include "capi/handles.h"
+#include "format/layout.h"
 #include "os/os.h"
 
 using utan::Code;
 using utan::Error;
 using utan::Result;
-using utan::object::Bytes;
-using utan::object::Cursor;
+using utan::capi::done;
+using utan::capi::fail;
+using utan::capi::guarded;
 using utan::object::Store;
-using utan::object::Table;
-using utan::object::Value;
-using utan::tree::Quick;
 
 static_assert(UTAN_OK == static_cast<int>(Code::ok) && UTAN_NOT_FOUND == static_cast<int>(Code::not_found) &&
               UTAN_EXISTS == static_cast<int>(Code::exists) && UTAN_INVALID == static_cast<int>(Code::invalid) &&
@@ -30,18 +26,9 @@ static_assert(UTAN_OK == static_cast<int>(Code::ok) && UTAN_NOT_FOUND == static_
               UTAN_TIMEOUT == static_cast<int>(Code::timeout) && UTAN_IN_USE == static_cast<int>(Code::in_use) &&
               UTAN_PERMISSION == static_cast<int>(Code::permission) &&
               UTAN_UNSUPPORTED == static_cast<int>(Code::unsupported) && UTAN_IO == static_cast<int>(Code::io) &&
-              UTAN_MEMORY == static_cast<int>(Code::memory) && UTAN_INTERNAL == static_cast<int>(Code::internal));
+              UTAN_MEMORY == static_cast<int>(Code::memory) && UTAN_INTERNAL == static_cast<int>(Code::internal) &&
+              UTAN_GONE == static_cast<int>(Code::gone));
 static_assert(UTAN_KEY_SIZE_MAX == utan::format::key_size_max && UTAN_VALUE_SIZE_MAX == utan::format::value_size_max);
-
-struct utan_store {
-  std::unique_ptr<Store> store;
-};
-struct utan_table {
-  std::unique_ptr<Table> table;
-};
-struct utan_iterator {
-  std::unique_ptr<Cursor> cursor;
-};
 
 namespace {
 
@@ -49,6 +36,12 @@ namespace {
 // here.
 thread_local std::string last_error;  // NOLINT(runtime/string)
 thread_local Code last_code = Code::ok;
+
+constexpr std::size_t options_size_min = sizeof(std::size_t);
+
+}  // namespace
+
+namespace utan::capi {
 
 utan_code fail(const Error& error) {
   last_error = error.message();
@@ -58,67 +51,18 @@ utan_code fail(Code code, const char* message) {
   last_error = message;
   return static_cast<utan_code>(code);
 }
-// Absence is no failure, but what was said before does not explain it either.
 utan_code not_found() {
   last_error.clear();
   last_code = Code::not_found;
   return UTAN_NOT_FOUND;
 }
-
-Bytes bytes(const void* data, std::size_t size) { return {static_cast<const std::byte*>(data), size}; }
-
-// No exception crosses the C interface; the only ones there are come from memory running out.
-template <class Body>
-utan_code guarded(Body&& body) noexcept {
-  try {
-    return body();
-  } catch (const std::bad_alloc&) {
-    last_error.clear();  // a message would need memory: utan_last_error says it by the code
-    last_code = Code::memory;
-    return static_cast<utan_code>(Code::memory);
-  } catch (...) {
-    last_error.clear();
-    last_code = Code::internal;
-    return static_cast<utan_code>(Code::internal);
-  }
+utan_code fail_unexpectedly(Code code) {
+  last_error.clear();  // a message might need memory: utan_last_error says it by the code
+  last_code = code;
+  return static_cast<utan_code>(code);
 }
 
-// How the library's part of a utan_value is used.
-enum ValueKind : std::uint64_t { value_free = 0, value_pinned = 1, value_copied = 2 };
-
-void hand_over(const Value& value, utan_value* out) {
-  out->data = value.data;
-  out->size = value.size;
-  if (value.copy != nullptr) {
-    out->reserved[0] = reinterpret_cast<std::uint64_t>(value.copy);
-    out->reserved[1] = value_copied;
-  } else if (value.thread != nullptr) {
-    out->reserved[0] = reinterpret_cast<std::uint64_t>(value.thread);
-    out->reserved[1] = value_pinned | (std::uint64_t{value.pin} << 8);
-  } else {
-    out->reserved[0] = 0;
-    out->reserved[1] = value_free;
-  }
-}
-
-constexpr std::size_t options_size_min = sizeof(std::size_t);
-
-[[gnu::noinline]] utan_code get_slowly(utan_table* table, const void* key, std::size_t key_size, utan_value* value) {
-  return guarded([&]() -> utan_code {
-    Value found;
-    const Result<bool> got = table->table->get(bytes(key, key_size), found);
-    if (!got.ok()) [[unlikely]]
-      return fail(got.error());
-    if (!got.value()) {
-      *value = utan_value{};
-      return not_found();
-    }
-    hand_over(found, value);
-    return UTAN_OK;
-  });
-}
-
-}  // namespace
+}  // namespace utan::capi
 
 extern "C" {
 
@@ -141,7 +85,7 @@ const char* utan_code_name(utan_code code) {
                                           "UTAN_TYPE",    "UTAN_TOO_LARGE", "UTAN_CORRUPTION", "UTAN_FORMAT",
                                           "UTAN_VERSION", "UTAN_NO_SPACE",  "UTAN_READ_ONLY",  "UTAN_CLOSED",
                                           "UTAN_TIMEOUT", "UTAN_IN_USE",    "UTAN_PERMISSION", "UTAN_UNSUPPORTED",
-                                          "UTAN_IO",      "UTAN_MEMORY",    "UTAN_INTERNAL"};
+                                          "UTAN_IO",      "UTAN_MEMORY",    "UTAN_INTERNAL",   "UTAN_GONE"};
   if (code < 0 || static_cast<std::size_t>(code) >= std::size(names)) return "UTAN_UNKNOWN";
   return names[code];
 }
@@ -247,118 +191,5 @@ utan_code utan_stats(utan_store* store, utan_store_stats* stats) {
     return UTAN_OK;
   });
 }
-
-utan_code utan_table_open(utan_store* store, const void* name, size_t name_size, int create, utan_table** table) {
-  return guarded([&]() -> utan_code {
-    *table = nullptr;
-    Result<std::unique_ptr<Table>> opened =
-        store->store->table(std::string_view(static_cast<const char*>(name), name_size), create != 0);
-    if (!opened.ok()) return fail(opened.error());
-    *table = new utan_table{std::move(opened).value()};
-    return UTAN_OK;
-  });
-}
-
-void utan_table_close(utan_table* table) { delete table; }
-
-utan_code utan_table_get(utan_table* table, const void* key, size_t key_size, utan_value* value) {
-  Value found;
-  const Quick quick = table->table->get_quickly(bytes(key, key_size), found);
-  if (quick == Quick::found) [[likely]] {
-    hand_over(found, value);
-    return UTAN_OK;
-  }
-  if (quick == Quick::unusual) return get_slowly(table, key, key_size, value);
-  *value = utan_value{};
-  return not_found();
-}
-
-void utan_value_release(utan_value* value) {
-  const auto kind = static_cast<ValueKind>(value->reserved[1] & 0xff);
-  if (kind == value_pinned) [[likely]] {
-    Value pinned;
-    pinned.thread = reinterpret_cast<utan::commit::Thread*>(value->reserved[0]);
-    pinned.pin = static_cast<unsigned>(value->reserved[1] >> 8);
-    pinned.release();
-  } else if (kind == value_copied) {
-    std::free(reinterpret_cast<void*>(value->reserved[0]));
-  }
-  value->reserved[1] = value_free;
-}
-
-utan_code utan_table_contains(utan_table* table, const void* key, size_t key_size) {
-  return guarded([&]() -> utan_code {
-    const Result<bool> found = table->table->contains(bytes(key, key_size));
-    if (!found.ok()) return fail(found.error());
-    return found.value() ? UTAN_OK : not_found();
-  });
-}
-
-utan_code utan_table_put(utan_table* table, const void* key, size_t key_size, const void* value, size_t value_size) {
-  return guarded([&]() -> utan_code {
-    const Result<bool> done = table->table->put(bytes(key, key_size), bytes(value, value_size), Table::Put::always);
-    return done.ok() ? UTAN_OK : fail(done.error());
-  });
-}
-
-utan_code utan_table_add(utan_table* table, const void* key, size_t key_size, const void* value, size_t value_size) {
-  return guarded([&]() -> utan_code {
-    const Result<bool> done = table->table->put(bytes(key, key_size), bytes(value, value_size), Table::Put::if_absent);
-    if (!done.ok()) return fail(done.error());
-    return done.value() ? UTAN_OK : fail(Code::exists, "the key is there already");
-  });
-}
-
-utan_code utan_table_replace(utan_table* table, const void* key, size_t key_size, const void* expected,
-                             size_t expected_size, const void* value, size_t value_size) {
-  return guarded([&]() -> utan_code {
-    const Result<bool> done =
-        table->table->replace(bytes(key, key_size), bytes(expected, expected_size), bytes(value, value_size));
-    if (!done.ok()) return fail(done.error());
-    return done.value() ? UTAN_OK : not_found();
-  });
-}
-
-utan_code utan_table_erase(utan_table* table, const void* key, size_t key_size) {
-  return guarded([&]() -> utan_code {
-    const Result<bool> done = table->table->erase(bytes(key, key_size));
-    if (!done.ok()) return fail(done.error());
-    return done.value() ? UTAN_OK : not_found();
-  });
-}
-
-utan_code utan_table_count(utan_table* table, uint64_t* count) {
-  return guarded([&]() -> utan_code {
-    const Result<utan::Count> found = table->table->count();
-    if (!found.ok()) return fail(found.error());
-    *count = found->value;
-    return UTAN_OK;
-  });
-}
-
-utan_code utan_iterate(utan_table* table, utan_iterator** iterator) {
-  return guarded([&]() -> utan_code {
-    *iterator = nullptr;
-    Result<std::unique_ptr<Cursor>> opened = Cursor::open(*table->table);
-    if (!opened.ok()) return fail(opened.error());
-    *iterator = new utan_iterator{std::move(opened).value()};
-    return UTAN_OK;
-  });
-}
-
-utan_code utan_iterator_next(utan_iterator* iterator, utan_value* key, utan_value* value) {
-  return guarded([&]() -> utan_code {
-    Bytes k;
-    Bytes v;
-    const Result<bool> more = iterator->cursor->next(k, v);
-    if (!more.ok()) return fail(more.error());
-    if (!more.value()) return not_found();
-    if (key != nullptr) *key = utan_value{k.data(), k.size(), {0, 0}};
-    if (value != nullptr) *value = utan_value{v.data(), v.size(), {0, 0}};
-    return UTAN_OK;
-  });
-}
-
-void utan_iterator_close(utan_iterator* iterator) { delete iterator; }
 
 }  // extern "C"

@@ -169,6 +169,7 @@ void Session::adopt_line(std::uint64_t index) {
   for (auto& extra : line.extra_pins) {
     for (auto& pin : extra.pins) pin.number.store(format::pin_free, std::memory_order_release);
   }
+  line.role.store(static_cast<std::uint64_t>(format::LineRole::thread), std::memory_order_release);
   // Last: from here on its segments can be claimed, and the line can be taken, with the queue that it has.
   line.generation.fetch_add(1, std::memory_order_acq_rel);
   line.owner.store(0, std::memory_order_release);

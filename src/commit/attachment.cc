@@ -55,6 +55,7 @@ struct Registry {
       Attachment* attachment = place->attachment.load(std::memory_order_acquire);
       if (attachment == nullptr) continue;
       new (&attachment->mutex_) std::mutex;
+      attachment->holds_.forget_lock();
     }
   }
 
@@ -160,15 +161,20 @@ Result<Attachment*> Attachment::open(os::System& system, const std::string& path
   return attachment;
 }
 
-void Attachment::share() {
-  const std::lock_guard lock(Registry::instance().mutex);
-  ++handles_;
-}
+void Attachment::share() { handles_.fetch_add(1, std::memory_order_relaxed); }  // relaxed: the caller has a handle
 
 Result<void> Attachment::close(Attachment* attachment) {
+  int handles = attachment->handles_.load(std::memory_order_relaxed);
+  while (handles > 1) {
+    // release: what was done with this handle comes before the end of the last one.
+    if (attachment->handles_.compare_exchange_weak(handles, handles - 1, std::memory_order_release,
+                                                   std::memory_order_relaxed))
+      return {};
+  }
+  // Perhaps the last one: that nobody finds it any more, and that it is the last one, is decided under the mutex.
   Registry& registry = Registry::instance();
   const std::lock_guard lock(registry.mutex);
-  if (--attachment->handles_ > 0) return {};
+  if (attachment->handles_.fetch_sub(1, std::memory_order_acq_rel) > 1) return {};
   registry.remove(attachment);
   Result<void> left;
   Session* const session = attachment->current_.load(std::memory_order_acquire);
@@ -188,6 +194,7 @@ Result<void> Attachment::attach_in_child() {
     static_cast<void>(fresh->leave());
     return Error(Code::closed, path_ + ": the file was replaced since this process was forked: open it again");
   }
+  UTAN_TRY(holds_.publish_again(*fresh));
   held_ = new Held{std::move(fresh), held_};
   current_.store(held_->session.get(), std::memory_order_release);
   return {};

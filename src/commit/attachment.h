@@ -12,7 +12,9 @@
 #include <string>
 
 #include "base/result.h"
+#include "commit/holds.h"
 #include "commit/session.h"
+#include "format/word.h"
 
 namespace utan::commit {
 
@@ -50,8 +52,22 @@ class Attachment {
   }
   // The session; in a child a new one.
   Result<Session*> session();
+  // The unique id of the session; 0 in a child that has not attached yet.
+  std::uint64_t session_quickly() const {
+    const Session* const session = current_.load(std::memory_order_acquire);
+    return session->forked() ? 0 : session->unique_id();
+  }
   // Changes when the session does.
   std::uint64_t session_id() const { return current_.load(std::memory_order_acquire)->unique_id(); }
+  // A handle on a container keeps it alive (commit/holds.h).
+  Result<void> hold(format::ObjectId id) {
+    UTAN_ASSIGN(Session* const session, this->session());
+    return holds_.add(*session, id);
+  }
+  void let_go(format::ObjectId id) {
+    // In a child that has not attached yet, the counts are what will be published.
+    holds_.remove(*current_.load(std::memory_order_acquire), id);
+  }
   const std::string& path() const { return path_; }
   bool read_only() const { return options_.mode == OpenMode::read_only; }
 
@@ -76,7 +92,9 @@ class Attachment {
   std::atomic<Session*> current_;
   // Changed by one store each, so that a fork finds it whole. Under `mutex_`, which lets one thread of a child attach.
   Held* held_;
-  int handles_ = 1;  // under the registry's mutex
+  // Goes up from at least 1 by anyone; to 0 under the registry's mutex alone.
+  std::atomic<int> handles_{1};
+  Holds holds_;
   std::mutex mutex_;
 };
 

@@ -17,8 +17,20 @@ using format::Marked;
 
 // --- Lines -----------------------------------------------------------------------------------------------------------
 
+namespace {
+
+bool is_idle(const Line& line) {
+  if (line.queue.load(std::memory_order_acquire) != 0 || line.taken.load(std::memory_order_acquire) != 0) return false;
+  for (const auto& open : line.open_chunks) {
+    if (open.load(std::memory_order_acquire) != 0) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 // A line that nobody has, or a new one at the end of the coordination file.
-Result<std::uint64_t> Session::claim_line() {
+Result<std::uint64_t> Session::claim_line(bool idle) {
   auto& fixed = coordination_.fixed();
   for (;;) {
     const std::uint64_t count = std::min(fixed.line_count.load(std::memory_order_acquire), format::line_count_max);
@@ -26,6 +38,8 @@ Result<std::uint64_t> Session::claim_line() {
       Line& line = coordination_.line(i);
       std::uint64_t nobody = 0;
       if (line.owner.load(std::memory_order_relaxed) != 0) continue;
+      // What is on a line that nobody has is not added to: it may be looked at before the line is claimed.
+      if (idle && !is_idle(line)) continue;
       // Before it is owned: scans look at lines below this mark only.
       std::uint64_t high = fixed.line_high.load(std::memory_order_relaxed);
       while (high < i + 1 && !fixed.line_high.compare_exchange_weak(high, i + 1, std::memory_order_seq_cst)) {
@@ -54,9 +68,16 @@ Result<Thread*> Session::claim_thread() {
       return thread.get();
     }
   }
-  UTAN_ASSIGN(const std::uint64_t line, claim_line());
+  UTAN_ASSIGN(const std::uint64_t line, claim_line(false));
   threads_.push_back(std::make_unique<Thread>(*this, line));
   return threads_.back().get();
+}
+
+Result<std::uint64_t> Session::claim_hold_line() {
+  const std::lock_guard lock(mutex_);
+  UTAN_ASSIGN(const std::uint64_t line, claim_line(true));
+  hold_lines_.push_back(line);
+  return line;
 }
 
 void Session::release_thread(Thread* thread) {
@@ -74,7 +95,7 @@ Result<PinPlace> Session::claim_pin() {
     const int index = thread->claim_extra();
     if (index >= 0) return PinPlace{thread.get(), static_cast<unsigned>(index)};
   }
-  UTAN_ASSIGN(const std::uint64_t line, claim_line());
+  UTAN_ASSIGN(const std::uint64_t line, claim_line(false));
   threads_.push_back(std::make_unique<Thread>(*this, line));
   threads_.back()->in_use_ = false;
   return PinPlace{threads_.back().get(), static_cast<unsigned>(threads_.back()->claim_extra())};
@@ -96,6 +117,13 @@ void Session::give_up_threads() {
   const std::lock_guard lock(mutex_);
   for (const auto& thread : threads_) thread->give_up();
   threads_.clear();
+  for (const std::uint64_t index : hold_lines_) {
+    Line& line = coordination_.line(index);
+    line.role.store(static_cast<std::uint64_t>(format::LineRole::thread), std::memory_order_release);
+    line.generation.fetch_add(1, std::memory_order_acq_rel);
+    line.owner.store(0, std::memory_order_release);
+  }
+  hold_lines_.clear();
 }
 
 Result<void> Session::leave() {
@@ -170,7 +198,7 @@ Result<void> Session::close_cleanly(CommitNumber checkpointed) {
 }
 
 Result<void> Session::drain_everything() {
-  UTAN_ASSIGN(const std::uint64_t mine, claim_line());
+  UTAN_ASSIGN(const std::uint64_t mine, claim_line(false));
   Line& own = coordination_.line(mine);
   {
     heap::Allocator allocator(heap_, own, mine, own.generation.load(std::memory_order_relaxed));
@@ -220,7 +248,9 @@ SessionStatistics Session::statistics() const {
   };
   for (std::uint64_t i = 0; i < lines; ++i) {
     const Line& line = coordination_.line(i);
-    if (line.owner.load(std::memory_order_relaxed) != 0) ++out.threads.value;
+    if (line.owner.load(std::memory_order_relaxed) != 0 &&
+        line.role.load(std::memory_order_relaxed) == static_cast<std::uint64_t>(format::LineRole::thread))
+      ++out.threads.value;
     for (const auto& pin : line.pins) count_pin(pin.number.load(std::memory_order_relaxed));
     for (const auto& extra : line.extra_pins) {
       for (const auto& pin : extra.pins) count_pin(pin.number.load(std::memory_order_relaxed));

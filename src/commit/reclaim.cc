@@ -93,6 +93,8 @@ void Horizon::scan(const heap::Heap& heap) {
       abandoned_line_ = i;
     }
   }
+  oldest_pin_ = ~std::uint64_t{0};
+  for (const std::uint64_t number : numbers_) oldest_pin_ = std::min(oldest_pin_, number);
   // Checkpoints after pins.
   const std::uint64_t durable = fixed.durable_number.load(std::memory_order_seq_cst);
   add(durable);
@@ -119,7 +121,7 @@ Reclaimer::Reclaimer(const heap::Heap& heap, Line& line, heap::Allocator& alloca
   Offset at = ChainWord{line.queue.load(std::memory_order_acquire)}.offset();
   while (at && plausible(heap, at)) {
     tail_ = at;
-    ++queued_;
+    count_queued(at, true);
     at = Offset{heap.at<CommitBlock>(at)->owner_next};
   }
 }
@@ -139,7 +141,17 @@ void Reclaimer::enqueue(Offset commit_block) {
     std::atomic_thread_fence(std::memory_order_release);
   }
   tail_ = commit_block;
-  ++queued_;
+  count_queued(commit_block, true);
+}
+
+// A commit joins the queue or leaves it.
+void Reclaimer::count_queued(Offset commit_block, bool joins) {
+  const auto* commit = heap_->at<CommitBlock>(commit_block);
+  const std::uint64_t count = std::min<std::uint64_t>(commit->replaced_count, format::replaced_max);
+  queued_ += joins ? 1 : std::uint64_t{0} - 1;
+  // Lists stand in front (Thread::list_replaced).
+  if (count > 0 && ReplacedEntry{commit->replaced[0]}.how() == ReplacedEntry::How::list)
+    queued_large_ += joins ? 1 : std::uint64_t{0} - 1;
 }
 
 void Reclaimer::free(Offset block) {
@@ -155,7 +167,8 @@ void Reclaimer::drain(const Horizon& horizon) {
   if (horizon.open()) return;
   const heap::Allocator::Freeing freeing(*allocator_);
   while (line_->queue.load(std::memory_order_relaxed) != 0) {
-    if (!drain_front(horizon, queued_ <= patience, freeing)) return;
+    // Behind one that is blocked, a few commits wait as they are. Not those that replace much.
+    if (!drain_front(horizon, queued_ <= patience && queued_large_ == 0, freeing)) return;
   }
 }
 
@@ -197,7 +210,7 @@ bool Reclaimer::drain_front(const Horizon& horizon, bool patient, const heap::Al
   line_->queue.store(next ? ChainWord::make(next, 0).word : 0, std::memory_order_release);
   step(Step::drain_block_unlinked);
   if (!next) tail_ = Offset{};
-  --queued_;
+  count_queued(block, false);
   if (around.itself) {
     wait(ReplacedEntry::make(block, ReplacedEntry::How::block), number + 1, number);
   } else {

@@ -44,6 +44,8 @@ class Horizon {
     return {above == numbers_.begin() ? 0 : *(above - 1), above != numbers_.end() && *above == number};
   }
   bool is_visible(std::uint64_t number) const { return blocking(number, number + 1) != 0; }
+  // May somebody read a commit older than this one? Of pins alone: what a checkpoint has, nobody reads while processes run.
+  bool is_pinned_before(std::uint64_t number) const { return open_ || oldest_pin_ < number || number > head_number_; }
   // A line without an owner whose queue or chunks are not empty, as seen in the scan.
   bool found_abandoned() const { return abandoned_found_; }
   std::uint64_t abandoned_line() const { return abandoned_line_; }
@@ -51,6 +53,7 @@ class Horizon {
  private:
   std::vector<std::uint64_t> numbers_;  // sorted
   std::uint64_t head_number_ = 0;       // newest commit when the scan began
+  std::uint64_t oldest_pin_ = 0;
   bool open_ = false;
   bool abandoned_found_ = false;
   std::uint64_t abandoned_line_ = 0;
@@ -85,6 +88,7 @@ class Reclaimer {
   bool blocks_in_list(format::ReplacedEntry entry, std::uint64_t replaced_by, const Horizon& horizon) const;
   void release(format::ReplacedEntry entry, std::uint64_t replaced_by, const Horizon& horizon);
   void release_list(Offset offset, std::uint64_t replaced_by, const Horizon& horizon);
+  void count_queued(Offset commit_block, bool joins);
   void wait(format::ReplacedEntry entry, std::uint64_t replaced_by, std::uint64_t blocking);
   void file_chunk(Offset offset);
   void work_on_taken(const Horizon& horizon);
@@ -95,6 +99,7 @@ class Reclaimer {
   heap::Allocator* allocator_;
   Offset tail_;
   std::uint64_t queued_ = 0;
+  std::uint64_t queued_large_ = 0;  // those of them that replace so much that it stands on lists
   std::uint64_t scans_ = 0;
 };
 

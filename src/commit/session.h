@@ -91,6 +91,9 @@ class Session : public std::enable_shared_from_this<Session> {
   Result<Thread*> claim_thread();
   void release_thread(Thread* thread);
 
+  // A line for what this process holds, of which it is to have one; given back with the session.
+  Result<std::uint64_t> claim_hold_line();
+
   // A place for a pin that outlives an operation.
   Result<PinPlace> claim_pin();
 
@@ -129,7 +132,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void touch_newest_slot();
   Result<void> write_header(const format::FileHeader& header);
   Result<format::FileHeader> read_header() const;
-  Result<std::uint64_t> claim_line();
+  // `idle`: one on which nobody left work to do.
+  Result<std::uint64_t> claim_line(bool idle);
   void adopt_entry(std::uint32_t index);
   void adopt_line(std::uint64_t index);
   void give_up_threads();
@@ -163,6 +167,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   std::mutex mutex_;  // of the members below, and of adoption: two threads share the file's locks
   std::vector<std::unique_ptr<Thread>> threads_;
+  std::vector<std::uint64_t> hold_lines_;
   std::atomic<std::uint64_t> adopted_at_ns_{0};
 };
 

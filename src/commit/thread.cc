@@ -3,6 +3,8 @@
 #include <bit>
 #include <cstring>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/check.h"
 
@@ -105,27 +107,27 @@ Result<void> Thread::list_replaced(CommitBlock* block) {
     block->replaced_count = count;
     return {};
   }
-  std::size_t inline_count = 0;
-  std::size_t at = 0;
-  while (at < count) {
-    const std::size_t rest = count - at;
-    if (inline_count < format::replaced_max - 1 && rest <= format::replaced_max - inline_count) {
-      block->replaced[inline_count++] = replaced[at++].word;
-      continue;
+  std::vector<std::uint64_t> words(count);
+  for (std::size_t i = 0; i < count; ++i) words[i] = replaced[i].word;
+  // Lists of what is left over, then of these lists, until there is room for all.
+  while (words.size() > format::replaced_max) {
+    std::vector<std::uint64_t> lists;
+    std::size_t at = 0;
+    while (words.size() - at > format::replaced_max - std::min<std::size_t>(lists.size(), format::replaced_max)) {
+      const std::size_t size = std::min<std::size_t>(words.size() - at, format::list_entries_max);
+      UTAN_ASSIGN(const heap::Made<format::List> list,
+                  build_.make<format::List>(format::Kind::list, ByteCount{format::List::size_for(size)}, 0));
+      list.at->drained = 0;
+      list.at->count = size;
+      std::memcpy(list.at->entries(), words.data() + at, size * sizeof(std::uint64_t));
+      at += size;
+      lists.push_back(ReplacedEntry::make(list.offset, ReplacedEntry::How::list).word);
     }
-    if (inline_count == format::replaced_max) {
-      return Error(Code::too_large, "one commit replaces more than " +
-                                        std::to_string(format::replaced_max * format::list_entries_max) + " blocks");
-    }
-    const std::size_t size = std::min<std::size_t>(rest, format::list_entries_max);
-    UTAN_ASSIGN(const heap::Made<format::List> list,
-                build_.make<format::List>(format::Kind::list, ByteCount{format::List::size_for(size)}, 0));
-    list.at->drained = 0;
-    list.at->count = size;
-    for (std::size_t i = 0; i < size; ++i) list.at->entries()[i] = replaced[at++].word;
-    block->replaced[inline_count++] = ReplacedEntry::make(list.offset, ReplacedEntry::How::list).word;
+    lists.insert(lists.end(), words.begin() + static_cast<std::ptrdiff_t>(at), words.end());
+    words = std::move(lists);
   }
-  block->replaced_count = inline_count;
+  std::memcpy(block->replaced, words.data(), words.size() * sizeof(std::uint64_t));
+  block->replaced_count = words.size();
   return {};
 }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <vector>
 
 #include "base/result.h"
 #include "base/step.h"
@@ -36,6 +37,18 @@ struct Draft {
   tree::ObjectTable objects;
   std::uint64_t object_index_high = 0;
   std::uint64_t container_count = 0;
+};
+
+// What a thread's operations on containers leave for later ones. Private to the process: what is here when it dies is
+// found by whoever looks at the object table.
+struct Leftovers {
+  struct Orphan {
+    format::ObjectId id;
+    std::uint64_t unlinked;  // the number of the commit since which nobody names it
+  };
+  std::vector<format::ObjectId> free_ids;  // for new containers
+  std::vector<Orphan> orphans;
+  std::size_t orphans_due = 0;  // with so many it is time to see which of them can be removed
 };
 
 class Thread {
@@ -141,6 +154,14 @@ class Thread {
   // Frees what can be freed now. Takes no lock.
   void reclaim();
 
+  Leftovers& leftovers() { return leftovers_; }
+  // Reads all pins now.
+  const Horizon& scan_pins() {
+    horizon_.scan(*heap_);
+    return horizon_;
+  }
+  // The number of the commit that this thread's last successful `commit` published.
+  CommitNumber last_number() const { return build_.number(); }
   Session& session() const { return *session_; }
   std::uint64_t hash_seed() const { return hash_seed_; }
   std::uint64_t line_index() const { return line_index_; }
@@ -229,6 +250,7 @@ class Thread {
   Horizon horizon_;
   unsigned used_pins_ = 0;
   std::atomic<std::uint32_t> extra_used_{0};
+  Leftovers leftovers_;
   std::uint64_t commits_since_drain_ = 0;
   std::uint64_t drain_interval_ = 16;
   bool in_use_ = true;  // by a thread; under the session's mutex

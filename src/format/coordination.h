@@ -25,7 +25,7 @@ using AtomicWord = std::atomic<std::uint64_t>;
 inline constexpr std::size_t cache_line = 64;
 
 inline constexpr char coordination_magic[8] = {'\x89', 'U', 't', 'L', '\r', '\n', '\x1a', '\0'};
-inline constexpr std::uint32_t coordination_version = 2;
+inline constexpr std::uint32_t coordination_version = 3;
 
 inline constexpr std::uint64_t process_entry_count = 4096;
 inline constexpr std::uint64_t line_count_max =
@@ -94,6 +94,15 @@ struct alignas(cache_line) PinLine {
 };
 static_assert(sizeof(PinLine) == cache_line);
 
+// What a line is used for.
+enum class LineRole : std::uint64_t {
+  thread = 0,
+  holds = 1,  // its stash is the set of what a process's handles hold (commit/holds.h); everything else is 0
+};
+inline constexpr unsigned hold_bits_log2 = 16;
+inline constexpr std::uint64_t hold_bit_count = std::uint64_t{1} << hold_bits_log2;
+static_assert(hold_bit_count / 64 <= stash_size);
+
 // A thread's entry. Written by its owner alone, and by whoever adopts it under the dead owner's byte lock.
 struct alignas(cache_line) Line {
   // One cache line that every scanner of pins reads.
@@ -107,7 +116,8 @@ struct alignas(cache_line) Line {
       AtomicWord owner;     // OwnerOfLine; 0: nobody. Its queue may still hold garbage: whoever takes it drains it
   AtomicWord generation;    // grows whenever the line is taken or given up: old owner words end
   AtomicWord leaked_count;  // reserved
-  AtomicWord reserved1[5];
+  AtomicWord role;          // LineRole
+  AtomicWord reserved1[4];
 
   // Commit and reuse.
   alignas(cache_line) AtomicWord pending;    // offset of the commit block about to be published; 0: none

@@ -36,6 +36,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "format/block.h"
 #include "format/value.h"
 
 namespace utan::format {
@@ -81,6 +82,15 @@ class KeyBuffer {
 
 // The stored bytes of a key as EncodedKey. Code::corruption if they are none.
 Result<EncodedKey> stored_key(Tag tag, std::span<const std::byte> bytes);
+
+// The hash of a stored key: that of the bytes of its order, so that equal keys have equal ones. Of damaged bytes, any.
+inline std::uint64_t hash_stored_key(Tag tag, std::span<const std::byte> bytes, std::uint64_t seed) {
+  if (tag == Tag::spelled_tuple) [[unlikely]] {
+    const Result<EncodedKey> key = stored_key(tag, bytes);
+    if (key.ok()) return hash_key(key->order.data(), key->order.size(), seed);
+  }
+  return hash_key(bytes.data(), bytes.size(), seed);
+}
 
 // Values out of keys: owns what they point to that the key's bytes do not have as it is.
 class KeyDecoder {

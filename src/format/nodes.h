@@ -79,6 +79,18 @@ struct Record {
 };
 static_assert(sizeof(Record) == 24 && std::is_trivially_copyable_v<Record>);
 
+// A value that has no room where it belongs: in a list's word, in the block of a small dict. header.aux: its tag. Then
+// `size` bytes of value; if the tag is large, then 8 bytes instead: the offset of the list of its extents.
+struct ValueBlock {
+  BlockHeader header;
+  std::uint64_t size;
+
+  const std::byte* value() const { return reinterpret_cast<const std::byte*>(this + 1); }
+  Tag tag() const { return static_cast<Tag>(header.aux & 0xff); }
+  std::uint64_t used() const { return sizeof(ValueBlock) + (is_large(tag()) ? 8 : size); }
+};
+static_assert(sizeof(ValueBlock) == 24 && std::is_trivially_copyable_v<ValueBlock>);
+
 // An extent holds this much of a large value; the last one less.
 struct Extent {
   BlockHeader header;
@@ -150,12 +162,28 @@ inline constexpr std::uint64_t object_leaf_fanout = 63;
 inline constexpr std::uint64_t object_branch_fanout = 62;
 inline constexpr std::uint64_t object_table_depth_max = 6;
 
+// A container: where it begins, what it is, and how often it is named.
 struct ObjectEntry {
-  std::uint64_t root;        // offset of the container's root block; 0: no object here
-  std::uint32_t generation;  // of this place
-  std::uint32_t link_count;  // how often other containers name it
+  std::uint64_t root;   // offset of the container's topmost block; 0: it is empty
+  std::uint32_t what;   // generation of this place (24 bits) | ContainerType << 24
+  std::uint32_t links;  // how often other containers name it; of an orphan, since when: orphan_since()
+
+  // What `links` is of a container that nothing names since this commit.
+  static constexpr std::uint32_t orphan_flag = std::uint32_t{1} << 31;
+  static constexpr std::uint32_t orphan_since(std::uint64_t number) {
+    return orphan_flag | static_cast<std::uint32_t>(number & (orphan_flag - 1));
+  }
+  constexpr bool is_orphan() const { return links == 0 || (links & orphan_flag) != 0; }
+  constexpr std::uint32_t link_count() const { return is_orphan() ? 0 : links; }
+
+  static constexpr std::uint32_t make_what(std::uint64_t generation, ContainerType type) {
+    return static_cast<std::uint32_t>((generation & object_generation_max) |
+                                      (std::uint64_t{static_cast<std::uint8_t>(type)} << 24));
+  }
+  std::uint64_t generation() const { return what & object_generation_max; }
+  ContainerType type() const { return static_cast<ContainerType>(what >> 24); }
 };
-static_assert(sizeof(ObjectEntry) == 16);
+static_assert(sizeof(ObjectEntry) == 16 && std::is_trivially_copyable_v<ObjectEntry>);
 
 struct ObjectLeaf {
   BlockHeader header;  // aux: entries in use

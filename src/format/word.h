@@ -37,7 +37,12 @@ constexpr Tag operator|(Tag a, Tag b) {
 constexpr bool is_large(Tag tag) { return (static_cast<std::uint8_t>(tag) & 0x80) != 0; }
 constexpr Tag base_tag(Tag tag) { return static_cast<Tag>(static_cast<std::uint8_t>(tag) & 0x7f); }
 
+// Strings and bytes: the value is its bytes, and as a key its order is, too.
+constexpr bool is_text(Tag tag) { return tag == Tag::bytes || tag == Tag::string; }
+
 inline constexpr unsigned object_index_bits = 36;
+inline constexpr unsigned object_generation_bits = 24;
+inline constexpr std::uint64_t object_generation_max = (std::uint64_t{1} << object_generation_bits) - 1;
 inline constexpr std::uint64_t object_index_max = (std::uint64_t{1} << object_index_bits) - 1;
 
 // Names a container for ever: an index into the object table (36 bits) and the generation of that place (24 bits, from
@@ -45,13 +50,14 @@ inline constexpr std::uint64_t object_index_max = (std::uint64_t{1} << object_in
 struct ObjectId : Strong<ObjectId> {
   using Strong::Strong;
   static constexpr ObjectId make(std::uint64_t index, std::uint64_t generation) {
-    return ObjectId{(index << 24) | (generation & 0xffffff)};
+    return ObjectId{(index << object_generation_bits) | (generation & object_generation_max)};
   }
-  constexpr std::uint64_t index() const { return (value >> 24) & object_index_max; }
-  constexpr std::uint64_t generation() const { return value & 0xffffff; }
+  constexpr std::uint64_t index() const { return (value >> object_generation_bits) & object_index_max; }
+  constexpr std::uint64_t generation() const { return value & object_generation_max; }
 };
 
-// The first container of every store: it names the others.
+// The first container of every store, a collection: it names the others. It is there without an entry of its own until
+// something is put into it.
 inline constexpr ObjectId root_object = ObjectId::make(0, 1);
 
 // What a container is. Never renumbered.

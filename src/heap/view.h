@@ -65,6 +65,11 @@ class View {
     return record;
   }
 
+  // Where a block lies that was followed.
+  Offset offset_of(const void* block) const {
+    return Offset{static_cast<std::uint64_t>(static_cast<const std::byte*>(block) - base_)};
+  }
+
   // Why `follow` of this offset and kind answered null.
   Error damage(Offset offset, format::Kind kind) const;
 

@@ -1,42 +1,16 @@
 #include "object/store.h"
 
 #include <cstdlib>
+#include <string>
+
+#include "object/orphans.h"
 
 namespace utan::object {
 
 using commit::Attachment;
-using commit::Pinned;
 using commit::Session;
 using commit::Thread;
 using format::ObjectId;
-
-// --- Snapshots -------------------------------------------------------------------------------------------------------
-
-Result<std::shared_ptr<SnapshotPin>> SnapshotPin::take(Attachment& attachment) {
-  UTAN_ASSIGN(Session* const session, attachment.session());
-  std::shared_ptr<SnapshotPin> out(new SnapshotPin(attachment));
-  UTAN_ASSIGN(out->place_, session->claim_pin());
-  out->session_id_ = session->unique_id();
-  attachment.share();
-  if (!out->place_.thread->pin_extra(out->place_.index, out->pinned_)) {
-    return Error(Code::corruption, session->path() + ": the newest commit cannot be read");
-  }
-  return out;
-}
-
-SnapshotPin::~SnapshotPin() {
-  if (session_id_ == 0) return;
-  const Result<Session*> session = attachment_->session();
-  if (session.ok() && session.value()->unique_id() == session_id_) place_.thread->unpin_extra(place_.index);
-  static_cast<void>(Attachment::close(attachment_));
-}
-
-Result<void> SnapshotPin::usable() const {
-  UTAN_ASSIGN(const Session* session, attachment_->session());
-  if (session->unique_id() == session_id_) return {};
-  return Error(Code::closed,
-               attachment_->path() + ": a snapshot or iterator is not inherited by a child process: take a new one");
-}
 
 // --- Stores ----------------------------------------------------------------------------------------------------------
 
@@ -48,6 +22,11 @@ Result<std::unique_ptr<Store>> Store::open(os::System& system, const std::string
 
 Result<void> Store::close(std::unique_ptr<Store> store) {
   Attachment* const attachment = store->attachment_;
+  // What this thread has left behind would be found by nobody but a collection of the whole store.
+  if (!attachment->read_only()) {
+    const Result<Thread*> thread = attachment->thread();
+    if (thread.ok() && !thread.value()->leftovers().orphans.empty()) work_off_orphans(*thread.value());
+  }
   store->attachment_ = nullptr;
   store->snapshot_.reset();
   return Attachment::close(attachment);
@@ -67,111 +46,57 @@ Result<std::unique_ptr<Store>> Store::snapshot() const {
   return std::unique_ptr<Store>(new Store(*attachment_, std::move(pin)));
 }
 
-Result<std::optional<ObjectId>> Store::find_table(std::string_view name, const Pinned& pinned) const {
-  const tree::FoundObject root = tree::find_object(pinned.view, pinned.objects(), format::root_object);
-  if (root.status == tree::Status::damaged) return pinned.view.damage(root.at, root.expected).in(attachment_->path());
-  if (root.status == tree::Status::missing) return std::optional<ObjectId>{};
-  UTAN_ASSIGN(Session* const session, attachment_->session());
-  const tree::Key key{std::as_bytes(std::span(name)), format::Tag::string,
-                      format::hash_key(name.data(), name.size(), session->hash_seed())};
-  const tree::FoundRecord found = tree::find_record(pinned.view, Offset{root.entry->root}, key);
-  if (found.status == tree::Status::damaged)
-    return pinned.view.damage(found.damaged, found.expected).in(attachment_->path());
-  if (found.status == tree::Status::missing) return std::optional<ObjectId>{};
-  ObjectId id;
-  if (found.record->value_tag() != format::Tag::container || found.record->value_size != sizeof id.value) {
-    return Error(Code::type, attachment_->path() + ": '" + std::string(name) + "' is not a table");
-  }
-  std::memcpy(&id.value, found.record->value(), sizeof id.value);
-  return std::optional<ObjectId>(id);
+std::unique_ptr<Container> Store::root() const {
+  return std::make_unique<Container>(*attachment_, snapshot_, format::root_object, ContainerType::collection, Hold{});
 }
 
-namespace {
-
-// Adds a new, empty table under `name` to the root, which is made if it is missing.
-Result<bool> create_table(heap::Build& build, const Pinned& base, commit::Draft& draft, std::uint64_t hash_seed,
-                          std::string_view name, ObjectId id) {
-  const tree::FoundObject root = tree::find_object(base.view, draft.objects, format::root_object);
-  if (root.status == tree::Status::damaged) return base.view.damage(root.at, root.expected);
-  format::ObjectEntry root_entry{0, 1, 1};
-  if (root.status == tree::Status::found) {
-    root_entry = *root.entry;
-  } else {
-    UTAN_ASSIGN(const Offset made, tree::make_table(build));
-    root_entry.root = made.value;
-    ++draft.container_count;
-  }
-  const tree::Key key{std::as_bytes(std::span(name)), format::Tag::string,
-                      format::hash_key(name.data(), name.size(), hash_seed)};
-  const tree::FoundRecord found = tree::find_record(build.view(), Offset{root_entry.root}, key);
-  if (found.status == tree::Status::damaged) return base.view.damage(found.damaged, found.expected);
-  if (found.status == tree::Status::found) return false;  // somebody else made it
-
-  const std::uint64_t value = id.value;
-  const std::uint64_t size = sizeof(format::Record) + name.size() + sizeof value;
-  const auto aux = static_cast<std::uint16_t>(static_cast<unsigned>(format::Tag::string) |
-                                              (static_cast<unsigned>(format::Tag::container) << 8));
-  UTAN_ASSIGN(const heap::Made<format::Record> record,
-              build.make<format::Record>(format::Kind::record, ByteCount{size}, aux));
-  record.at->key_size = static_cast<std::uint32_t>(name.size());
-  record.at->value_size = sizeof value;
-  if (!name.empty()) std::memcpy(reinterpret_cast<std::byte*>(record.at + 1), name.data(), name.size());
-  std::memcpy(reinterpret_cast<std::byte*>(record.at + 1) + name.size(), &value, sizeof value);
-  record.at->header.checksum += format::checksum_payload(&record.at->key_size, size - sizeof(format::BlockHeader));
-  UTAN_ASSIGN(const Offset now,
-              tree::insert_record(build, Offset{root_entry.root}, hash_seed, found, key, record.offset));
-  root_entry.root = now.value;
-  UTAN_ASSIGN(const Offset table, tree::make_table(build));
-  UTAN_TRY(tree::set_object(build, draft.objects, format::root_object, root_entry));
-  UTAN_TRY(tree::set_object(build, draft.objects, id,
-                            format::ObjectEntry{table.value, static_cast<std::uint32_t>(id.generation()), 1}));
-  draft.object_index_high = std::max(draft.object_index_high, id.index() + 1);
-  ++draft.container_count;
-  return true;
-}
-
-}  // namespace
-
-Result<std::unique_ptr<Table>> Store::table(std::string_view name, bool create) const {
-  if (name.size() > table_name_size_max) {
-    return Error(Code::too_large, "a table's name has at most " + std::to_string(table_name_size_max) + " bytes, not " +
+Result<std::unique_ptr<Container>> Store::container(std::string_view name, ContainerType type, bool create) const {
+  if (name.size() > container_name_size_max) {
+    return Error(Code::too_large, "a name has at most " + std::to_string(container_name_size_max) + " bytes, not " +
                                       std::to_string(name.size()));
   }
-  std::uint64_t own_index = 0;
+  const std::unique_ptr<Container> root = this->root();
+  const format::Value key = format::Value::string(name);
+  const std::string quoted = "'" + std::string(name) + "'";
+  Data empty;
+  UTAN_TRY(empty.begin(type));
+  UTAN_TRY(empty.end());
   for (;;) {
-    UTAN_ASSIGN(Thread* const thread, attachment_->thread());
-    std::optional<ObjectId> id;
-    if (snapshot_ != nullptr) {
-      UTAN_TRY(snapshot_->usable());
-      UTAN_ASSIGN(id, find_table(name, snapshot_->pinned()));
-    } else {
-      Pinned pinned;
-      UTAN_ASSIGN(const unsigned pin, thread->pin(pinned));
-      Result<std::optional<ObjectId>> found = find_table(name, pinned);
-      thread->unpin(pin);
-      if (!found.ok()) return std::move(found).error();
-      id = found.value();
+    Loan found;
+    UTAN_ASSIGN(const bool there, root->get(key, found));
+    if (there) {
+      if (found.value().tag == format::Tag::container) {
+        if (found.type() == type) return Container::of(*attachment_, snapshot_, std::move(found));
+        return Error(Code::type, attachment_->path() + ": " + quoted + " is a " + name_of(found.type()) + ", not a " +
+                                     name_of(type));
+      }
+      return Error(Code::type, attachment_->path() + ": " + quoted + " is a value, not a " + name_of(type));
     }
-    if (id) return std::unique_ptr<Table>(new Table(*attachment_, snapshot_, *id));
     if (!create || snapshot_ != nullptr) {
-      return Error(Code::not_found, attachment_->path() + ": there is no table '" + std::string(name) + "'" +
+      return Error(Code::not_found, attachment_->path() + ": there is no " + name_of(type) + " " + quoted +
                                         (snapshot_ != nullptr ? " in this snapshot" : ""));
     }
-    Session& session = thread->session();
-    UTAN_TRY(session.prepare_writing());
-    // C5: indices come from a counter; index 0 is the root's.
-    if (own_index == 0) {
-      auto& next = session.coordination().fixed().object_index_next;
-      do {
-        own_index = next.fetch_add(1, std::memory_order_relaxed);  // relaxed: only distinctness matters
-      } while (own_index == 0);
-    }
-    const std::uint64_t seed = session.hash_seed();
-    Result<bool> made = thread->commit([&](heap::Build& build, const Pinned& base, commit::Draft& draft) {
-      return create_table(build, base, draft, seed, name, ObjectId::make(own_index, 1));
-    });
-    if (!made.ok()) return std::move(made).error().in(attachment_->path());
+    Input input(empty);
+    UTAN_TRY(root->add(key, input));
   }
+}
+
+Result<std::unique_ptr<Table>> Store::table(std::string_view name, bool create) const {
+  UTAN_ASSIGN(const std::unique_ptr<Container> found, container(name, ContainerType::table, create));
+  Hold hold;
+  if (snapshot_ == nullptr) {
+    UTAN_ASSIGN(hold, Hold::take(*attachment_, found->id()));
+  }
+  return std::unique_ptr<Table>(new Table(*attachment_, snapshot_, found->id(), std::move(hold)));
+}
+
+Result<std::unique_ptr<Container>> Store::open_container(ObjectId id) const {
+  return Container::open(*attachment_, snapshot_, id);
+}
+
+Result<std::unique_ptr<Container>> Store::create_container(ContainerType type, const Data* data) const {
+  if (snapshot_ != nullptr) return Error(Code::read_only, attachment_->path() + ": a snapshot cannot be written");
+  return Container::create(*attachment_, type, data);
 }
 
 Result<void> Store::sync() const {

@@ -18,33 +18,14 @@
 #include "commit/attachment.h"
 #include "commit/thread.h"
 #include "format/word.h"
+#include "object/container.h"
+#include "object/record.h"
+#include "object/snapshot.h"
 #include "tree/table.h"
 
 namespace utan::object {
 
-using Bytes = std::span<const std::byte>;
-
-inline constexpr std::uint64_t table_name_size_max = 4096;
-
-// A commit that stays readable until the last owner of this object lets go.
-class SnapshotPin {
- public:
-  static Result<std::shared_ptr<SnapshotPin>> take(commit::Attachment& attachment);
-  ~SnapshotPin();
-  SnapshotPin(const SnapshotPin&) = delete;
-  SnapshotPin& operator=(const SnapshotPin&) = delete;
-
-  const commit::Pinned& pinned() const { return pinned_; }
-  // A snapshot is not its owner's children's.
-  Result<void> usable() const;
-
- private:
-  explicit SnapshotPin(commit::Attachment& attachment) : attachment_(&attachment) {}
-  commit::Attachment* attachment_;
-  std::uint64_t session_id_ = 0;
-  commit::PinPlace place_;
-  commit::Pinned pinned_;
-};
+inline constexpr std::uint64_t container_name_size_max = 4096;
 
 // Bytes of a value, where they lie or, for a value in several extents, copied together.
 struct Value {
@@ -87,17 +68,20 @@ class Table {
 
  private:
   friend class Store;
-  Table(commit::Attachment& attachment, std::shared_ptr<SnapshotPin> snapshot, format::ObjectId id)
-      : attachment_(&attachment), snapshot_(std::move(snapshot)), id_(id) {
+  Table(commit::Attachment& attachment, std::shared_ptr<SnapshotPin> snapshot, format::ObjectId id, Hold hold)
+      : attachment_(&attachment), snapshot_(std::move(snapshot)), id_(id), hold_(std::move(hold)) {
     attachment.share();
   }
   struct Write;
+  Result<bool> write_as_container(const Write& write);
+  Error no_bytes() const;
   Result<bool> get_from_snapshot(Bytes key, Value& out) const;
   Result<bool> write(const Write& write);
 
   commit::Attachment* attachment_;
   std::shared_ptr<SnapshotPin> snapshot_;
   format::ObjectId id_;
+  Hold hold_;
 };
 
 // Goes over one commit of a table.
@@ -126,8 +110,17 @@ class Store {
 
   Result<std::unique_ptr<Store>> snapshot() const;
   bool is_snapshot() const { return snapshot_ != nullptr; }
-  // not_found if there is none and `create` is false.
+  // The container that names the others.
+  std::unique_ptr<Container> root() const;
+  // The container of this type under a string key of the root, made if it is missing and `create` says so; else
+  // Code::not_found. Code::type if something else is there.
+  Result<std::unique_ptr<Container>> container(std::string_view name, ContainerType type, bool create) const;
+  // The same of a table of bytes.
   Result<std::unique_ptr<Table>> table(std::string_view name, bool create) const;
+  // Nothing in the snapshot's or newest commit names it: Code::gone.
+  Result<std::unique_ptr<Container>> open_container(format::ObjectId id) const;
+  // A new container that nothing names yet, holding `data`, of the same type, if that is given.
+  Result<std::unique_ptr<Container>> create_container(ContainerType type, const Data* data) const;
   Result<void> sync() const;
   Result<commit::SessionStatistics> statistics() const;
   commit::Attachment& attachment() const { return *attachment_; }
@@ -135,7 +128,6 @@ class Store {
  private:
   Store(commit::Attachment& attachment, std::shared_ptr<SnapshotPin> snapshot)
       : attachment_(&attachment), snapshot_(std::move(snapshot)) {}
-  Result<std::optional<format::ObjectId>> find_table(std::string_view name, const commit::Pinned& pinned) const;
 
   commit::Attachment* attachment_;
   std::shared_ptr<SnapshotPin> snapshot_;

@@ -21,124 +21,11 @@ using tree::Status;
 
 namespace {
 
-// A value goes to extents of its own when its record would not fit into one run of segments.
-constexpr std::uint64_t record_size_max = format::run_size_max;
-
 Key key_of(Bytes key, std::uint64_t seed) { return {key, Tag::bytes, format::hash_key(key.data(), key.size(), seed)}; }
 
 Error too_large(const char* what, std::uint64_t size, std::uint64_t most) {
   return Error(Code::too_large,
                std::string(what) + " has at most " + std::to_string(most) + " bytes, not " + std::to_string(size));
-}
-
-Offset extents_of(const Record* record) {
-  std::uint64_t offset;
-  std::memcpy(&offset, record->value(), sizeof offset);
-  return Offset{offset};
-}
-
-// Calls `with(bytes)` for each part of a value, in order, until it answers false.
-template <class With>
-Result<bool> each_part(const heap::View& view, const Record* record, With&& with) {
-  if (!format::is_large(record->value_tag())) return with(Bytes(record->value(), record->value_size));
-  const Offset at = extents_of(record);
-  const auto* list = view.follow<format::List>(at, format::Kind::list);
-  std::uint64_t rest = record->value_size;
-  const std::uint64_t count = (rest + format::extent_payload_max - 1) / format::extent_payload_max;
-  if (list == nullptr || list->count != count || format::List::size_for(count) > view.size().value - at.value) {
-    return view.damage(at, format::Kind::list);
-  }
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const Offset offset = format::ReplacedEntry{list->entries()[i]}.offset();
-    const auto* extent = view.follow<format::Extent>(offset, format::Kind::extent);
-    const std::uint64_t size = std::min(rest, format::extent_payload_max);
-    if (extent == nullptr || sizeof(format::Extent) + size > view.size().value - offset.value) {
-      return view.damage(offset, format::Kind::extent);
-    }
-    if (!with(Bytes(reinterpret_cast<const std::byte*>(extent + 1), size))) return false;
-    rest -= size;
-  }
-  return true;
-}
-
-Result<std::byte*> copy_large(const heap::View& view, const Record* record) {
-  auto* copy = static_cast<std::byte*>(std::malloc(std::max<std::size_t>(record->value_size, 1)));
-  if (copy == nullptr)
-    return Error(Code::memory, "no memory for a value of " + std::to_string(record->value_size) + " bytes");
-  std::byte* end = copy;
-  Result<bool> done = each_part(view, record, [&end](Bytes part) {
-    std::memcpy(end, part.data(), part.size());
-    end += part.size();
-    return true;
-  });
-  if (done.ok()) return copy;
-  std::free(copy);
-  return std::move(done).error();
-}
-
-Result<bool> equals(const heap::View& view, const Record* record, Bytes expected) {
-  if (record->value_size != expected.size()) return false;
-  std::size_t at = 0;
-  return each_part(view, record, [&](Bytes part) {
-    const bool same = part.empty() || std::memcmp(part.data(), expected.data() + at, part.size()) == 0;
-    at += part.size();
-    return same;
-  });
-}
-
-void seal(Record* record, std::uint64_t size) {
-  record->header.checksum += format::checksum_payload(&record->key_size, size - sizeof(format::BlockHeader));
-}
-
-Result<Offset> make_large_record(heap::Build& build, Bytes key, Bytes value) {
-  const std::uint64_t count = (value.size() + format::extent_payload_max - 1) / format::extent_payload_max;
-  UTAN_ASSIGN(const heap::Made<format::List> list,
-              build.make<format::List>(format::Kind::list, ByteCount{format::List::size_for(count)}, 0));
-  list.at->drained = 0;
-  list.at->count = count;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const Bytes part = value.subspan(
-        i * format::extent_payload_max,
-        std::min<std::uint64_t>(value.size() - i * format::extent_payload_max, format::extent_payload_max));
-    UTAN_ASSIGN(const heap::Made<format::Extent> extent,
-                build.make<format::Extent>(format::Kind::extent, ByteCount{sizeof(format::Extent) + part.size()}, 0));
-    std::memcpy(extent.at + 1, part.data(), part.size());
-    extent.at->header.checksum += format::checksum_payload(part.data(), part.size());
-    list.at->entries()[i] = format::ReplacedEntry::make(extent.offset, format::ReplacedEntry::How::block).word;
-  }
-  list.at->header.checksum += format::checksum_words(list.at, format::list_checksum_first_word, 1 + count);
-  const std::uint64_t size = sizeof(Record) + key.size() + sizeof(std::uint64_t);
-  const auto aux = static_cast<std::uint16_t>(static_cast<unsigned>(Tag::bytes) |
-                                              (static_cast<unsigned>(Tag::bytes | Tag::large) << 8));
-  UTAN_ASSIGN(const heap::Made<Record> record, build.make<Record>(format::Kind::record, ByteCount{size}, aux));
-  record.at->key_size = static_cast<std::uint32_t>(key.size());
-  record.at->value_size = static_cast<std::uint32_t>(value.size());
-  auto* bytes = reinterpret_cast<std::byte*>(record.at + 1);
-  if (!key.empty()) std::memcpy(bytes, key.data(), key.size());
-  std::memcpy(bytes + key.size(), &list.offset.value, sizeof list.offset.value);
-  seal(record.at, size);
-  return record.offset;
-}
-
-Result<Offset> make_record(heap::Build& build, Bytes key, Bytes value) {
-  const std::uint64_t size = sizeof(Record) + key.size() + value.size();
-  if (size > record_size_max) [[unlikely]]
-    return make_large_record(build, key, value);
-  constexpr auto aux =
-      static_cast<std::uint16_t>(static_cast<unsigned>(Tag::bytes) | (static_cast<unsigned>(Tag::bytes) << 8));
-  UTAN_ASSIGN(const heap::Made<Record> record, build.make<Record>(format::Kind::record, ByteCount{size}, aux));
-  record.at->key_size = static_cast<std::uint32_t>(key.size());
-  record.at->value_size = static_cast<std::uint32_t>(value.size());
-  auto* bytes = reinterpret_cast<std::byte*>(record.at + 1);
-  if (!key.empty()) std::memcpy(bytes, key.data(), key.size());
-  if (!value.empty()) std::memcpy(bytes + key.size(), value.data(), value.size());
-  seal(record.at, size);
-  return record.offset;
-}
-
-void drop_record(heap::Build& build, const FoundRecord& found) {
-  if (format::is_large(found.record->value_tag())) build.drop_list(extents_of(found.record));
-  build.drop(found.offset, &found.record->header);
 }
 
 Error damage(const heap::View& view, const FoundObject& found) { return view.damage(found.at, found.expected); }
@@ -167,6 +54,8 @@ bool look_up(const Pinned& pinned, format::ObjectId id, const Key& key, Found& o
   out.object = tree::find_object(pinned.view, pinned.objects(), id);
   if (out.object.status != Status::found) [[unlikely]]
     return false;
+  if (out.object.entry->root == 0) [[unlikely]]
+    return false;  // an empty table; `record` says missing
   out.record = tree::find_record(pinned.view, Offset{out.object.entry->root}, key);
   return out.record.status == Status::found;
 }
@@ -184,6 +73,7 @@ bool is_absent(const Found& found) {
 }  // namespace
 
 Table::~Table() {
+  hold_.release();
   snapshot_.reset();
   static_cast<void>(commit::Attachment::close(attachment_));
 }
@@ -206,9 +96,13 @@ Result<bool> Table::get(Bytes key, Value& out) const {
     return std::move(error).in(attachment_->path());
   }
   const Record* record = found.record.record;
+  if (format::base_tag(record->value_tag()) != Tag::bytes) [[unlikely]] {
+    thread->unpin(pin);
+    return no_bytes();
+  }
   if (format::is_large(record->value_tag())) [[unlikely]] {
     const std::uint64_t size = record->value_size;
-    Result<std::byte*> copy = copy_large(pinned.view, record);
+    Result<std::byte*> copy = copy_of(pinned.view, stored_in(record));
     thread->unpin(pin);
     if (!copy.ok()) return std::move(copy).error().in(attachment_->path());
     out = Value{copy.value(), size, nullptr, 0, copy.value()};
@@ -216,6 +110,10 @@ Result<bool> Table::get(Bytes key, Value& out) const {
   }
   out = Value{record->value(), record->value_size, thread, pin, nullptr};
   return true;
+}
+
+Error Table::no_bytes() const {
+  return Error(Code::type, attachment_->path() + ": the value is of another type than bytes");
 }
 
 Result<bool> Table::get_from_snapshot(Bytes key, Value& out) const {
@@ -228,9 +126,10 @@ Result<bool> Table::get_from_snapshot(Bytes key, Value& out) const {
     return failure(pinned, found).in(attachment_->path());
   }
   const Record* record = found.record.record;
+  if (format::base_tag(record->value_tag()) != Tag::bytes) return no_bytes();
   out = Value{record->value(), record->value_size, nullptr, 0, nullptr};
   if (format::is_large(record->value_tag())) {
-    UTAN_ASSIGN(out.copy, copy_large(pinned.view, record));
+    UTAN_ASSIGN(out.copy, copy_of(pinned.view, stored_in(record)));
     out.data = out.copy;
   }
   return true;
@@ -249,6 +148,7 @@ Result<Count> Table::count() const {
     if (object.status == Status::damaged) return damage(pinned.view, object).in(attachment_->path());
     if (object.status == Status::missing)
       return Error(Code::closed, attachment_->path() + ": the table is not there any more");
+    if (object.entry->root == 0) return Count{0};
     return tree::record_count(pinned.view, Offset{object.entry->root});
   };
   if (snapshot_ != nullptr) {
@@ -283,14 +183,23 @@ Result<bool> Table::write(const Write& write) {
   const std::uint64_t seed = thread->hash_seed();
   const Key key = key_of(write.key, seed);
   Offset record;  // made once, kept across lost races
+  bool left = false;
+  // Nothing is done here; what is to be done, Container does.
+  const auto leave = [&left](bool something) {
+    left = something;
+    return Result<bool>(false);
+  };
   Result<bool> changed = thread->commit([&](heap::Build& build, const Pinned& base, Draft& draft) -> Result<bool> {
     const FoundObject object = tree::find_object(base.view, draft.objects, id_);
     if (object.status == Status::damaged) return damage(base.view, object);
     if (object.status == Status::missing) return Error(Code::closed, "the table is not there any more");
     format::ObjectEntry entry = *object.entry;
+    // Its first bucket is made with its first record, in the one long way for all values.
+    if (entry.root == 0) return leave(write.what != Write::What::replace && write.what != Write::What::erase);
     const FoundRecord found = tree::find_record_here(base.view, Offset{entry.root}, key);
     if (found.status == Status::damaged) return damage(base.view, found);
     const bool there = found.status == Status::found;
+    if (there && found.record->value_tag() == Tag::container) return leave(write.what != Write::What::add);
     switch (write.what) {
       case Write::What::put:
         break;
@@ -299,7 +208,7 @@ Result<bool> Table::write(const Write& write) {
         break;
       case Write::What::replace: {
         if (!there) return false;
-        UTAN_ASSIGN(const bool same, equals(base.view, found.record, write.expected));
+        UTAN_ASSIGN(const bool same, is_same(base.view, stored_in(found.record), Payload{Tag::bytes, write.expected}));
         if (!same) return false;
         break;
       }
@@ -312,7 +221,7 @@ Result<bool> Table::write(const Write& write) {
       UTAN_ASSIGN(root, tree::erase_record(build, Offset{entry.root}, seed, found));
     } else {
       if (!record) {
-        UTAN_ASSIGN(record, make_record(build, write.key, write.value));
+        UTAN_ASSIGN(record, make_record(build, Tag::bytes, write.key, Payload{Tag::bytes, write.value}));
         build.keep_made();
         step(Step::build_record_written);
       }
@@ -322,14 +231,34 @@ Result<bool> Table::write(const Write& write) {
         UTAN_ASSIGN(root, tree::insert_record(build, Offset{entry.root}, seed, found, key, record));
       }
     }
-    if (there) drop_record(build, found);
+    if (there) drop_record(build, found.record, found.offset);
     entry.root = root.value;
     UTAN_TRY(tree::set_object(build, draft.objects, id_, entry));
     return true;
   });
   if (!changed.ok()) [[unlikely]]
     return std::move(changed).error().in(attachment_->path());
+  if (left) return write_as_container(write);
   return changed;
+}
+
+Result<bool> Table::write_as_container(const Write& write) {
+  UTAN_ASSIGN(Hold hold, Hold::take(*attachment_, id_));
+  Container container(*attachment_, nullptr, id_, format::ContainerType::table, std::move(hold));
+  const format::Value key = format::Value::binary(write.key);
+  Input value(format::Value::binary(write.value));
+  switch (write.what) {
+    case Write::What::put:
+      UTAN_TRY(container.set(key, value));
+      return true;
+    case Write::What::add:
+      return container.add(key, value);
+    case Write::What::replace:
+      return container.replace(key, format::Value::binary(write.expected), value);
+    case Write::What::erase:
+      break;
+  }
+  return container.erase(key);
 }
 
 Result<bool> Table::put(Bytes key, Bytes value, Put how) {
@@ -362,10 +291,12 @@ Result<bool> Cursor::next(Bytes& key, Bytes& value) {
   UTAN_TRY(snapshot_->usable());
   UTAN_ASSIGN(const Record* record, walk_.next());
   if (record == nullptr) return false;
+  if (record->key_tag() != Tag::bytes || format::base_tag(record->value_tag()) != Tag::bytes)
+    return Error(Code::type, "the table has a key or value of another type than bytes");
   key = Bytes(record->key(), record->key_size);
   value = Bytes(record->value(), record->value_size);
   if (format::is_large(record->value_tag())) {
-    UTAN_ASSIGN(std::byte* const copy, copy_large(snapshot_->pinned().view, record));
+    UTAN_ASSIGN(std::byte* const copy, copy_of(snapshot_->pinned().view, stored_in(record)));
     copy_.reset(copy);
     value = Bytes(copy, record->value_size);
   }

@@ -22,8 +22,8 @@ namespace utan::object {
   const format::CommitBlock* const commit = thread->pin_quickly(view);
   if (commit == nullptr) [[unlikely]]
     return Quick::unusual;
-  const format::ObjectEntry* const entry =
-      tree::find_object_quickly(view, Offset{commit->object_table_root}, commit->object_table_depth, id_);
+  const format::ObjectEntry* const entry = tree::find_object_quickly(
+      view, Offset{commit->object_table_root}, commit->object_table_depth, id_, format::ContainerType::table);
   if (entry == nullptr) [[unlikely]] {
     thread->unpin(0);
     return Quick::unusual;
@@ -31,7 +31,7 @@ namespace utan::object {
   tree::FoundRecord found;
   Quick quick = tree::find_quickly(view, Offset{entry->root}, wanted, found);
   if (quick == Quick::found) [[likely]] {
-    if (!format::is_large(found.record->value_tag())) [[likely]] {
+    if (found.record->value_tag() == format::Tag::bytes) [[likely]] {
       out.data = found.record->value();
       out.size = found.record->value_size;
       out.thread = thread;

@@ -76,7 +76,7 @@ Result<Offset> set_below(Build& build, Offset offset, std::uint64_t depth, std::
     UTAN_ASSIGN(const Made<ObjectLeaf> leaf, editable_leaf(build, offset, index));
     heap::set_word(leaf.at, leaf_first_word + index * 2, entry.root);
     heap::set_word(leaf.at, leaf_first_word + index * 2 + 1,
-                   std::uint64_t{entry.generation} | (std::uint64_t{entry.link_count} << 32));
+                   std::uint64_t{entry.what} | (std::uint64_t{entry.links} << 32));
     return leaf.offset;
   }
   const std::uint64_t below = span(depth - 1);

@@ -39,12 +39,14 @@ inline FoundObject find_in_leaf(const heap::View& view, Offset leaf_at, std::uin
     return {Status::damaged, nullptr, leaf_at, format::Kind::object_leaf};
   if (index >= leaf->count()) return {};
   const format::ObjectEntry* entry = &leaf->entries()[index];
-  if (entry->root == 0 || entry->generation != id.generation()) return {};
+  if (entry->type() == format::ContainerType::none || entry->generation() != id.generation()) return {};
   return {Status::found, entry, leaf_at, format::Kind::object_leaf};
 }
-// The entry of `id` if all is as usual, with the object table a single leaf; null says nothing: find_object says it.
+// The entry of `id`, a container of this type, if all is as usual, with the object table a single leaf; null says
+// nothing: find_object says it.
 [[gnu::always_inline]] inline const format::ObjectEntry* find_object_quickly(const heap::View view, Offset root,
-                                                                             std::uint64_t depth, format::ObjectId id) {
+                                                                             std::uint64_t depth, format::ObjectId id,
+                                                                             format::ContainerType type) {
   const std::uint64_t index = id.index();
   if (depth != 0 || index >= format::object_leaf_fanout) [[unlikely]]
     return nullptr;
@@ -53,7 +55,7 @@ inline FoundObject find_in_leaf(const heap::View& view, Offset leaf_at, std::uin
   if (leaf == nullptr || index >= leaf->count()) [[unlikely]]
     return nullptr;
   const format::ObjectEntry* entry = &leaf->entries()[index];
-  return entry->generation == id.generation() ? entry : nullptr;
+  return entry->what == format::ObjectEntry::make_what(id.generation(), type) ? entry : nullptr;
 }
 FoundObject find_below_branches(const heap::View& view, const ObjectTable& table, format::ObjectId id);
 

@@ -278,7 +278,8 @@ class Slots {
       const Offset offset = BucketEntry{bucket->entries()[i]}.record();
       const Record* record = view.follow_record(offset);
       if (record == nullptr) return view.damage(offset, Kind::record);
-      const std::uint64_t hash = format::hash_key(record->key(), record->key_size, hash_seed);
+      const std::uint64_t hash =
+          format::hash_stored_key(record->key_tag(), {record->key(), record->key_size}, hash_seed);
       words_[count_++] = BucketEntry::make(slot_tag(hash, base_level_), offset).word;
     }
     return {};
@@ -375,6 +376,13 @@ Result<void> merge_bucket(Build& build, Editor& editor, std::uint64_t hash_seed)
 
 }  // namespace
 
+bool is_respelled(const Record* record, const Key& key) {
+  if (key.key_class != format::KeyClass::number && key.key_class != format::KeyClass::tuple) return false;
+  const Result<format::EncodedKey> stored =
+      format::stored_key(record->key_tag(), std::span(record->key(), record->key_size));
+  return stored.ok() && stored->key_class == key.key_class && std::ranges::equal(stored->order, key.bytes);
+}
+
 // With every check, at leisure.
 void find_carefully(const View view, Offset root_offset, const Key& key, FoundRecord& out) {
   out.status = Status::missing;
@@ -416,6 +424,31 @@ Result<Offset> make_table(Build& build) {
   heap::add_word(root.at, 3, 1);
   heap::add_word(root.at, root_first_word, 0);
   return root.offset;
+}
+
+namespace {
+
+Result<void> drop_directories(Build& build, Offset offset, std::uint64_t height) {
+  if (!offset || height == 0) return {};
+  const auto* directory = build.view().follow_node<Directory>(offset, Kind::directory);
+  if (directory == nullptr || directory->count() > format::directory_fanout)
+    return build.view().damage(offset, Kind::directory);
+  for (std::uint64_t i = 0; i < directory->count(); ++i)
+    UTAN_TRY(drop_directories(build, Offset{directory->entries()[i]}, height - 1));
+  build.drop(offset, &directory->header);
+  return {};
+}
+
+}  // namespace
+
+Result<void> drop_empty_table(Build& build, Offset root_offset) {
+  std::uint64_t top;
+  const TableRoot* root = follow_root(build.view(), root_offset, &top);
+  if (root == nullptr) return build.view().damage(root_offset, Kind::table_root);
+  DCHECK(root->record_count == 0);
+  for (std::uint64_t i = 0; i < top; ++i) UTAN_TRY(drop_directories(build, Offset{root->entries()[i]}, root->depth()));
+  build.drop(root_offset, &root->header);
+  return {};
 }
 
 Result<Offset> insert_record(Build& build, Offset root, std::uint64_t hash_seed, const FoundRecord& where,
@@ -492,6 +525,7 @@ Result<Count> record_count(const View& view, Offset root) {
 }
 
 Result<const Bucket*> TableWalk::next_bucket() {
+  if (!root_) return static_cast<const Bucket*>(nullptr);
   const TableRoot* root = follow_root(view_, root_);
   if (root == nullptr) return view_.damage(root_, Kind::table_root);
   while (bucket_ < root->bucket_count) {

@@ -17,6 +17,7 @@
 
 #include "base/result.h"
 #include "base/types.h"
+#include "format/key.h"
 #include "format/nodes.h"
 #include "heap/build.h"
 #include "heap/view.h"
@@ -28,9 +29,10 @@ namespace utan::tree {
 inline constexpr std::uint64_t table_load = 10;
 
 struct Key {
-  std::span<const std::byte> bytes;
+  std::span<const std::byte> bytes;  // what is hashed: EncodedKey::order
   format::Tag tag = format::Tag::bytes;
   std::uint64_t hash = 0;
+  format::KeyClass key_class = format::KeyClass::bytes;
 };
 
 // The way from a table's root to a bucket: which entry of the node at each height, the root's last. By repeated division
@@ -66,6 +68,9 @@ FoundRecord find_record(const heap::View& view, Offset root, const Key& key);
 
 // An empty table.
 Result<Offset> make_table(heap::Build& build);
+
+// Drops a table without records.
+Result<void> drop_empty_table(heap::Build& build, Offset root);
 
 // Each takes what find_record answered in the same build's view, and answers the table's new root.
 Result<Offset> insert_record(heap::Build& build, Offset root, std::uint64_t hash_seed, const FoundRecord& where,

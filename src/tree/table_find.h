@@ -103,10 +103,14 @@ inline std::uint64_t match_few(const std::uint64_t* words, std::uint64_t count, 
 
 // --- Finding ---------------------------------------------------------------------------------------------------------
 
-// Are the bytes of a record's key these?
+// Is this record's key, whose tag or size is another, the same number or tuple in another spelling?
+bool is_respelled(const format::Record* record, const Key& key);
+
+// Does a record have this key?
 [[gnu::always_inline]] inline bool is_key(const format::Record* record, const Key& key) {
   const std::size_t size = key.bytes.size();
-  if (record->key_size != size || record->key_tag() != key.tag) return false;
+  if (record->key_size != size || record->key_tag() != key.tag) [[unlikely]]
+    return is_respelled(record, key);
   const std::byte* const stored = record->key();
   const std::byte* const wanted = key.bytes.data();
   // Two words that overlap cover 8 to 16 bytes.

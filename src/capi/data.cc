@@ -1,0 +1,80 @@
+// Data in the C interface.
+#include <string_view>
+
+#include "capi/handles.h"
+#include "object/json.h"
+
+using utan::Code;
+using utan::Result;
+using utan::capi::done;
+using utan::capi::fail;
+using utan::capi::Given;
+using utan::capi::guarded;
+using utan::format::ContainerType;
+using utan::format::Value;
+
+extern "C" {
+
+utan_code utan_data_new(utan_data** data) {
+  return guarded([&]() -> utan_code {
+    *data = nullptr;
+    *data = new utan_data;
+    return UTAN_OK;
+  });
+}
+
+void utan_data_free(utan_data* data) { delete data; }
+
+void utan_data_clear(utan_data* data) {
+  data->data.clear();
+  data->holds.clear();
+  data->attachment = nullptr;
+}
+
+utan_code utan_data_add(utan_data* data, const utan_value* value) {
+  return guarded([&]() -> utan_code {
+    Given given;
+    const Result<Value> plain = given.value(value, data->attachment);
+    if (!plain.ok()) return fail(plain.error());
+    const Result<void> added = data->data.add(plain.value());
+    if (!added.ok() || plain->tag != utan::format::Tag::container) return done(added);
+    utan::object::Container& container = *value->container->container;
+    data->attachment = &container.attachment();
+    if (container.snapshot() != nullptr) return UTAN_OK;
+    Result<utan::object::Hold> hold = utan::object::Hold::take(container.attachment(), container.id());
+    if (!hold.ok()) return fail(hold.error());
+    data->holds.push_back(std::move(hold).value());
+    return UTAN_OK;
+  });
+}
+
+utan_code utan_data_begin(utan_data* data, uint32_t type, uint32_t* number) {
+  return guarded([&]() -> utan_code {
+    const Result<std::uint32_t> begun = data->data.begin(utan::capi::type_of(type));
+    if (!begun.ok()) return fail(begun.error());
+    if (number != nullptr) *number = begun.value();
+    return UTAN_OK;
+  });
+}
+
+utan_code utan_data_end(utan_data* data) {
+  return guarded([&] { return done(data->data.end()); });
+}
+
+utan_code utan_data_part(utan_data* data, uint32_t number) {
+  return guarded([&] { return done(data->data.add_part(number)); });
+}
+
+const char* utan_data_path(utan_data* data) {
+  static_cast<void>(guarded([&]() -> utan_code {
+    data->path = data->data.path();
+    return UTAN_OK;
+  }));
+  return data->path.c_str();
+}
+
+utan_code utan_data_from_json(utan_data* data, const char* text, size_t size) {
+  return guarded([&] { return done(utan::object::read_json(std::string_view(text, size), data->data)); });
+}
+
+}  // extern "C"

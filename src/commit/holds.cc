@@ -1,0 +1,76 @@
+#include "commit/holds.h"
+
+#include "base/check.h"
+#include "commit/session.h"
+#include "commit/thread.h"
+
+namespace utan::commit {
+
+using format::Line;
+using format::LineRole;
+
+namespace {
+
+// Fibonacci hashing (Knuth, The Art of Computer Programming, vol. 3, 6.4).
+std::uint64_t bit_of(format::ObjectId id) { return (id.value * 0x9e3779b97f4a7c15u) >> (64 - format::hold_bits_log2); }
+std::uint64_t mask_of(std::uint64_t bit) { return std::uint64_t{1} << (bit % 64); }
+
+}  // namespace
+
+Result<void> Holds::have_line(Session& session) {
+  if (counts_ == nullptr) {
+    // Zero pages until they are written to.
+    counts_.reset(static_cast<std::uint32_t*>(std::calloc(format::hold_bit_count, sizeof(std::uint32_t))));
+    if (counts_ == nullptr) return Error(Code::memory, "no memory to count what is held");
+  }
+  UTAN_ASSIGN(const std::uint64_t index, session.claim_hold_line());
+  Line& line = session.coordination().line(index);
+  for (std::uint64_t i = 0; i < format::hold_bit_count / 64; ++i) line.stash[i].store(0, std::memory_order_relaxed);
+  // release: with its bits cleared; pairs with is_held.
+  line.role.store(static_cast<std::uint64_t>(LineRole::holds), std::memory_order_release);
+  line_ = &line;
+  return {};
+}
+
+Result<void> Holds::add(Session& session, format::ObjectId id) {
+  const std::uint64_t bit = bit_of(id);
+  const std::lock_guard lock(mutex_);
+  if (line_ == nullptr) UTAN_TRY(have_line(session));
+  // seq_cst: before the pin is let go, for those who scan pins and then holds.
+  if (counts_.get()[bit]++ == 0) line_->stash[bit / 64].fetch_or(mask_of(bit), std::memory_order_seq_cst);
+  return {};
+}
+
+void Holds::remove(Session& session, format::ObjectId id) {
+  const std::uint64_t bit = bit_of(id);
+  const std::lock_guard lock(mutex_);
+  DCHECK(counts_.get()[bit] > 0);
+  // In a child that has not attached yet the line is its parent's.
+  if (--counts_.get()[bit] == 0 && line_ != nullptr && !session.forked())
+    line_->stash[bit / 64].fetch_and(~mask_of(bit), std::memory_order_release);
+}
+
+Result<void> Holds::publish_again(Session& session) {
+  const std::lock_guard lock(mutex_);
+  line_ = nullptr;
+  if (counts_ == nullptr) return {};
+  UTAN_TRY(have_line(session));
+  for (std::uint64_t bit = 0; bit < format::hold_bit_count; ++bit) {
+    if (counts_.get()[bit] != 0) line_->stash[bit / 64].fetch_or(mask_of(bit), std::memory_order_seq_cst);
+  }
+  return {};
+}
+
+bool Holds::is_held(const format::Coordination& coordination, format::ObjectId id) {
+  const std::uint64_t bit = bit_of(id);
+  const std::uint64_t lines = coordination.fixed().line_high.load(std::memory_order_seq_cst);
+  for (std::uint64_t i = 0; i < lines; ++i) {
+    const Line& line = coordination.line(i);
+    // acquire: pairs with have_line. A line that becomes one of holds later holds nothing that was found before.
+    if (line.role.load(std::memory_order_acquire) != static_cast<std::uint64_t>(LineRole::holds)) continue;
+    if ((line.stash[bit / 64].load(std::memory_order_seq_cst) & mask_of(bit)) != 0) return true;
+  }
+  return false;
+}
+
+}  // namespace utan::commit

@@ -1,0 +1,183 @@
+// One commit's changes to containers.
+//
+// An Edit is one attempt at one operation: on the newest commit it finds places (an entry of a mapping, an element of a
+// list), puts values there, takes them away, and keeps the object table: where each container begins now, and how often
+// it is named. After a lost race another Edit does it all again on the newer commit; only an Input, the value to be
+// stored with everything below it, is made once.
+//
+// Thread safety: belongs to one thread. Ownership: refers to the build and its Ids.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "base/types.h"
+#include "commit/thread.h"
+#include "format/key.h"
+#include "format/value.h"
+#include "heap/build.h"
+#include "object/arena.h"
+#include "object/data.h"
+#include "object/mapping.h"
+#include "object/slot.h"
+
+namespace utan::object {
+
+// Names for the containers that an operation makes: the same ones at every attempt. Those that no commit used in the end
+// are kept for the thread's next operation.
+class Ids {
+ public:
+  explicit Ids(commit::Thread& thread) : thread_(&thread) {}
+  ~Ids();
+  Ids(const Ids&) = delete;
+  Ids& operator=(const Ids&) = delete;
+
+  format::ObjectId take();
+  // What was taken so far stays taken, whatever attempts follow.
+  void keep() { kept_ = next_; }
+  // The next attempt begins: the same names again.
+  void begin_attempt() { next_ = kept_; }
+  // The commit is in, with all names taken by its attempt.
+  void used();
+
+ private:
+  commit::Thread* thread_;
+  std::vector<format::ObjectId> ids_;
+  std::size_t next_ = 0;
+  std::size_t kept_ = 0;
+};
+
+class Edit;
+
+// A value to be stored: a plain one, a container by its id, or data of which containers are to be made.
+class Input {
+ public:
+  // The value's bytes must outlive it.
+  explicit Input(const format::Value& value);
+  // `data` must be complete and outlive it.
+  explicit Input(const Data& data) : data_(&data) {}
+  Input(const Input&) = delete;
+  Input& operator=(const Input&) = delete;
+
+  // Makes the blocks of everything below the value, once: they outlive a lost race.
+  Result<void> make(Edit& edit);
+  // The same, but of the data's outermost container only what is in it: `items` of a mapping, `words` of a list.
+  // Code::type if it is the other of the two than what `type` is.
+  Result<void> make_contents(Edit& edit, format::ContainerType type);
+  // What was made becomes part of this attempt's commit, and what the value names is named once more.
+  Result<void> add_to(Edit& edit) const;
+
+  // After make().
+  const Payload& payload() const { return payload_; }
+  // After make_contents().
+  std::span<const NewItem> items() const { return items_; }
+  std::span<const format::Word> words() const { return words_; }
+
+ private:
+  friend class InputMaker;
+  const Data* data_ = nullptr;
+  bool made_ = false;
+  Payload payload_;
+  std::array<std::byte, 8> scratch_;
+  Arena arena_;  // what items refer to and the data does not have
+  std::vector<NewItem> items_;
+  std::vector<format::Word> words_;
+  std::vector<std::pair<format::ObjectId, format::ObjectEntry>> containers_;  // new ones
+  std::vector<format::ObjectId> links_;                                       // to those that were there
+};
+
+// Where a value is, or would be.
+struct Place {
+  format::ObjectId id;
+  format::ObjectEntry entry;
+  bool there = false;
+  Slot slot;                // if it is there
+  format::EncodedKey key;   // of a mapping
+  FoundItem found;          //
+  std::uint64_t index = 0;  // of a list
+};
+
+// The container's entry in the object table; the root's too where it is not there yet. Code::gone if there is none.
+Result<format::ObjectEntry> find_entry(const heap::View& view, const tree::ObjectTable& objects, format::ObjectId id);
+
+// The place of `key` in a container: of a mapping any key, of a list an index, from its end if negative. `buffer` must
+// outlive the place's use. Code::type if this can be no key.
+Result<void> find_place(const heap::View& view, format::ObjectId id, const format::ObjectEntry& entry,
+                        const format::Value& key, format::KeyBuffer& buffer, std::uint64_t hash_seed, Place& out);
+// The same of a mapping, for a key that is encoded already.
+Result<void> find_encoded(const heap::View& view, format::ObjectId id, const format::ObjectEntry& entry,
+                          const format::EncodedKey& key, std::uint64_t hash_seed, Place& out);
+Error outside_list(const Place& place);
+
+// The id in the payload of a container.
+inline format::ObjectId container_in(Bytes payload) {
+  format::ObjectId id;
+  std::memcpy(&id.value, payload.data(), sizeof id.value);
+  return id;
+}
+
+class Edit {
+ public:
+  Edit(heap::Build& build, commit::Draft& draft, std::uint64_t hash_seed, Ids& ids)
+      : build_(&build), draft_(&draft), hash_seed_(hash_seed), ids_(&ids) {}
+
+  heap::Build& build() const { return *build_; }
+  const heap::View& view() const { return build_->view(); }
+  std::uint64_t hash_seed() const { return hash_seed_; }
+  Ids& ids() const { return *ids_; }
+
+  // --- Containers
+  // Code::gone if there is no such container (any more), Code::type if it is of another type than `expected`.
+  Result<format::ObjectEntry> entry_of(format::ObjectId id) const;
+  Result<void> set_entry(format::ObjectId id, const format::ObjectEntry& entry);
+  // A new container, named by nobody yet.
+  Result<void> add_container(format::ObjectId id, const format::ObjectEntry& entry);
+  // It is named once more, or once less.
+  Result<void> link(format::ObjectId id);
+  Result<void> unlink(format::ObjectId id);
+  // Removes a container that is empty and named by nobody.
+  Result<void> remove_container(format::ObjectId id);
+  // Containers that nobody names since this edit.
+  std::vector<format::ObjectId> take_orphans() { return std::move(orphans_); }
+
+  // What is no longer wanted, with all below it, goes to a container of its own that nobody names: emptying it may take
+  // many commits.
+  Result<void> leave_to_orphan(format::ContainerType type, Offset root);
+  // Drops up to `budget` entries of what begins at `root`, with what they name, and answers where the rest begins.
+  // `budget` becomes less by their number, and by one for a container that has none.
+  Result<Offset> drop_first(format::ContainerType type, Offset root, std::uint64_t& budget);
+  // The container begins at `root` now; `entry` is what was found of it.
+  Result<void> set_root(format::ObjectId id, const format::ObjectEntry& entry, Offset root);
+
+  // --- Places
+  Result<void> find(format::ObjectId id, const format::Value& key, format::KeyBuffer& buffer, Place& out);
+  Result<void> put(Place& place, const Payload& value);
+  Result<void> erase(Place& place);
+  // Is this very container there already?
+  static bool holds(const Place& place, const Payload& value);
+
+  // --- Lists
+  Result<format::Word> make_word(const Payload& value);
+  // What a word names besides itself is no longer part of the store.
+  Result<void> drop_word(format::Word word);
+  // Puts `words` into the place of `count` elements from `index` on. The old ones are dropped.
+  Result<Offset> splice(Offset root, std::uint64_t index, std::uint64_t count, std::span<const format::Word> words);
+
+ private:
+  heap::Build* build_;
+  commit::Draft* draft_;
+  std::uint64_t hash_seed_;
+  Ids* ids_;
+  std::vector<format::ObjectId> orphans_;
+  bool links_changed_ = false;
+
+  Result<Offset> drop_first_of_list(Offset root, std::uint64_t& budget);
+  Result<Offset> drop_first_of_table(Offset root, std::uint64_t& budget);
+};
+
+}  // namespace utan::object

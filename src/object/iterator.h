@@ -1,0 +1,72 @@
+// Iterators: over the entries of a mapping, or a range of them, or the elements of a list, in one commit.
+//
+// An iterator pins its commit until it is dropped, whatever is written meanwhile. Thread safety: used by one thread at a
+// time. Ownership: keeps its store open.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <limits>
+#include <memory>
+#include <optional>
+
+#include "base/result.h"
+#include "format/key.h"
+#include "object/container.h"
+#include "object/mapping.h"
+#include "object/snapshot.h"
+#include "tree/positional.h"
+
+namespace utan::object {
+
+struct IteratorOptions {
+  Range range;           // of keys; not for lists and tables
+  bool reverse = false;  // not for tables
+  std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t skip = 0;
+};
+
+class Iterator {
+ public:
+  static Result<std::unique_ptr<Iterator>> open(const Container& container, const IteratorOptions& options);
+
+  // False at the end. `key`: of a list the index. What both refer to is valid until the next call.
+  Result<bool> next(format::Value& key, format::Value& value);
+  // A container that next() has answered: of the store as it is now, or of the snapshot if that is what is gone over.
+  // Code::gone: it has been removed since.
+  Result<Loan> lend(format::ObjectId id) const;
+  commit::Attachment& attachment() const { return *attachment_; }
+  // The snapshot that the container belongs to; null: the store itself.
+  const std::shared_ptr<SnapshotPin>& own_snapshot() const { return own_snapshot_; }
+  // How many are to come; of a table, at most.
+  std::uint64_t remaining() const { return remaining_; }
+
+ private:
+  explicit Iterator(const Container& container)
+      : attachment_(&container.attachment()), own_snapshot_(container.snapshot()), type_(container.type()) {}
+  Result<void> begin(const format::ObjectEntry& entry, const IteratorOptions& options, std::uint64_t hash_seed);
+  Result<bool> advance(format::Value& key, format::Value& value);
+  Result<format::Value> value_of(const Slot& slot);
+
+  commit::Attachment* attachment_;  // the snapshot below keeps it open
+  std::shared_ptr<SnapshotPin> own_snapshot_;
+  ContainerType type_;
+  std::shared_ptr<SnapshotPin> snapshot_;
+  bool reverse_ = false;
+  bool started_ = false;
+  std::uint64_t remaining_ = 0;
+  std::optional<ItemCursor> items_;
+  std::optional<tree::ListCursor> elements_;
+  format::KeyDecoder decoder_;
+  std::unique_ptr<std::byte, void (*)(void*)> copy_{nullptr, std::free};
+};
+
+// The ranks of the first key of a range and of the one behind its last. Code::type if the mapping is a table.
+struct Ranks {
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;
+  std::uint64_t count() const { return to > from ? to - from : 0; }
+};
+Result<Ranks> ranks_of(const heap::View& view, const Mapping& mapping, const Range& range, std::uint64_t hash_seed);
+
+}  // namespace utan::object

@@ -1,0 +1,139 @@
+#include "object/orphans.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "commit/holds.h"
+#include "object/edit.h"
+#include "object/mapping.h"
+#include "tree/positional.h"
+
+namespace utan::object {
+
+using commit::Draft;
+using commit::Leftovers;
+using commit::Pinned;
+using commit::Thread;
+using format::ContainerType;
+using format::ObjectEntry;
+using format::ObjectId;
+
+namespace {
+
+// How much one commit does: containers, and entries of these.
+constexpr std::size_t containers_per_commit = 64;
+constexpr std::uint64_t entries_per_commit = 512;
+// How many are noted before the pins are looked at.
+constexpr std::size_t due_min = 16;
+constexpr std::size_t due_max = 256;
+
+enum class Outcome : std::uint8_t {
+  named,    // somebody names it again, or it is gone
+  removed,  // its place is free
+  begun,    // it has become smaller
+};
+
+// Takes up to `budget` entries out of an orphan, with what they name; at the end the container itself.
+Result<Outcome> empty_some(Edit& edit, const Leftovers::Orphan& orphan, std::uint64_t& budget) {
+  const ObjectId id = orphan.id;
+  Result<ObjectEntry> found = edit.entry_of(id);
+  if (found.code() == Code::gone) return Outcome::named;
+  if (!found.ok()) return std::move(found).error();
+  const ObjectEntry entry = *found;
+  // Named again since, or named and left again: whoever left it last has noted that, and what was seen and held in between
+  // he has yet to look for.
+  if (entry.links != ObjectEntry::orphan_since(orphan.unlinked)) return Outcome::named;
+  Offset rest;
+  if (entry.root != 0) {
+    UTAN_ASSIGN(rest, edit.drop_first(entry.type(), Offset{entry.root}, budget));
+    UTAN_TRY(edit.set_root(id, entry, rest));
+  }
+  if (rest) return Outcome::begun;
+  UTAN_TRY(edit.remove_container(id));
+  return Outcome::removed;
+}
+
+// One commit's worth of work on those that can be removed, in this order. What is done with is taken off the list.
+Result<bool> work_off_some(Thread& thread, std::vector<Leftovers::Orphan>& ready) {
+  Ids ids(thread);
+  std::vector<ObjectId> new_orphans;
+  std::vector<ObjectId> free_ids;
+  std::size_t done = 0;
+  UTAN_ASSIGN(const bool changed, thread.commit([&](heap::Build& build, const Pinned&, Draft& draft) -> Result<bool> {
+    ids.begin_attempt();
+    Edit edit(build, draft, thread.hash_seed(), ids);
+    free_ids.clear();
+    done = 0;
+    std::uint64_t budget = entries_per_commit;
+    bool changes = false;
+    while (done < ready.size() && done < containers_per_commit && budget > 0) {
+      const ObjectId id = ready[done].id;
+      UTAN_ASSIGN(const Outcome outcome, empty_some(edit, ready[done], budget));
+      changes |= outcome != Outcome::named;
+      if (outcome == Outcome::begun) break;
+      if (outcome == Outcome::removed && id.generation() < format::object_generation_max)
+        free_ids.push_back(ObjectId::make(id.index(), id.generation() + 1));
+      ++done;
+    }
+    new_orphans = edit.take_orphans();
+    return changes;
+  }));
+  ready.erase(ready.begin(), ready.begin() + static_cast<std::ptrdiff_t>(done));
+  if (!changed) return done > 0;
+  ids.used();
+  Leftovers& leftovers = thread.leftovers();
+  leftovers.free_ids.insert(leftovers.free_ids.end(), free_ids.begin(), free_ids.end());
+  for (const ObjectId id : new_orphans) leftovers.orphans.push_back({id, thread.last_number().value});
+  return true;
+}
+
+// Moves those that nobody can see or hold from the thread's list to the front, and answers them.
+std::vector<Leftovers::Orphan> take_ready(Thread& thread) {
+  auto& orphans = thread.leftovers().orphans;
+  const commit::Horizon& horizon = thread.scan_pins();
+  const format::Coordination coordination = thread.session().coordination();
+  std::vector<Leftovers::Orphan> ready;
+  // Holds after pins (commit/holds.h).
+  std::erase_if(orphans, [&](const Leftovers::Orphan& orphan) {
+    if (horizon.is_pinned_before(orphan.unlinked) || commit::Holds::is_held(coordination, orphan.id)) return false;
+    ready.push_back(orphan);
+    return true;
+  });
+  return ready;
+}
+
+// Answers whether anything was done.
+bool work_off(Thread& thread, std::uint64_t commits_max) {
+  std::vector<Leftovers::Orphan> ready = take_ready(thread);
+  bool worked = false;
+  for (std::uint64_t i = 0; i < commits_max && !ready.empty(); ++i) {
+    const Result<bool> some = work_off_some(thread, ready);
+    if (!some.ok() || !some.value()) break;
+    worked = true;
+  }
+  auto& orphans = thread.leftovers().orphans;
+  orphans.insert(orphans.end(), ready.begin(), ready.end());
+  // Those that are left are not looked at for every few that join them.
+  thread.leftovers().orphans_due = orphans.size() + std::clamp(orphans.size(), due_min, due_max);
+  return worked;
+}
+
+}  // namespace
+
+void after_write(commit::Attachment&, Thread& thread, std::span<const ObjectId> orphans) {
+  Leftovers& leftovers = thread.leftovers();
+  const std::uint64_t number = thread.last_number().value;
+  for (const ObjectId id : orphans) leftovers.orphans.push_back({id, number});
+  if (leftovers.orphans.size() < std::max(due_min, leftovers.orphans_due)) return;
+  // More than come in meanwhile, but not so many that one call takes much longer than others.
+  if (!work_off(thread, 8)) thread.session().adopt_dead_sometimes();
+}
+
+bool work_off_orphans(Thread& thread) {
+  // What was in those that go may be an orphan then.
+  while (!thread.leftovers().orphans.empty() && work_off(thread, ~std::uint64_t{0})) {
+  }
+  return thread.leftovers().orphans.empty();
+}
+
+}  // namespace utan::object

@@ -1,0 +1,34 @@
+#include "object/snapshot.h"
+
+namespace utan::object {
+
+using commit::Attachment;
+using commit::Session;
+
+Result<std::shared_ptr<SnapshotPin>> SnapshotPin::take(Attachment& attachment) {
+  UTAN_ASSIGN(Session* const session, attachment.session());
+  std::shared_ptr<SnapshotPin> out(new SnapshotPin(attachment));
+  UTAN_ASSIGN(out->place_, session->claim_pin());
+  out->session_id_ = session->unique_id();
+  attachment.share();
+  if (!out->place_.thread->pin_extra(out->place_.index, out->pinned_)) {
+    return Error(Code::corruption, session->path() + ": the newest commit cannot be read");
+  }
+  return out;
+}
+
+SnapshotPin::~SnapshotPin() {
+  if (session_id_ == 0) return;
+  const Result<Session*> session = attachment_->session();
+  if (session.ok() && session.value()->unique_id() == session_id_) place_.thread->unpin_extra(place_.index);
+  static_cast<void>(Attachment::close(attachment_));
+}
+
+Result<void> SnapshotPin::check_usable() const {
+  UTAN_ASSIGN(const Session* session, attachment_->session());
+  if (session->unique_id() == session_id_) return {};
+  return Error(Code::closed,
+               attachment_->path() + ": a snapshot or iterator is not inherited by a child process: take a new one");
+}
+
+}  // namespace utan::object

@@ -1,0 +1,41 @@
+// Snapshots: commits that stay readable.
+//
+// Thread safety: any thread may use and drop one. Ownership: shared by everything that was got from the snapshot; keeps its
+// store open.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/result.h"
+#include "commit/attachment.h"
+#include "commit/thread.h"
+
+namespace utan::object {
+
+// A commit that stays readable until the last owner of this object lets go.
+class SnapshotPin {
+ public:
+  static Result<std::shared_ptr<SnapshotPin>> take(commit::Attachment& attachment);
+  ~SnapshotPin();
+  SnapshotPin(const SnapshotPin&) = delete;
+  SnapshotPin& operator=(const SnapshotPin&) = delete;
+
+  const commit::Pinned& pinned() const { return pinned_; }
+  // A snapshot is not its owner's children's.
+  Result<void> usable() const {
+    if (attachment_->session_quickly() == session_id_) [[likely]]
+      return {};
+    return check_usable();
+  }
+
+ private:
+  Result<void> check_usable() const;
+  explicit SnapshotPin(commit::Attachment& attachment) : attachment_(&attachment) {}
+  commit::Attachment* attachment_;
+  std::uint64_t session_id_ = 0;
+  commit::PinPlace place_;
+  commit::Pinned pinned_;
+};
+
+}  // namespace utan::object
