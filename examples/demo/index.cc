@@ -6,7 +6,7 @@ namespace demo {
 
 namespace {
 
-constexpr std::string_view format = "utan_demo 1";
+constexpr std::string_view format = "utan_demo 2";
 
 std::string word_key(std::string_view word, FileId bucket) {
   std::string key(word);
@@ -69,10 +69,11 @@ std::vector<std::pair<std::string, std::uint64_t>> list_files(const std::filesys
 Index::Index(utan::Store store, utan::Mode mode)
     : store_(std::move(store)),
       about_(table(store_, "about", mode)),
-      files_(table(store_, "files", mode)),
+      list_(table(store_, "list", mode)),
       work_(table(store_, "work", mode)),
       workers_(table(store_, "workers", mode)),
-      words_(table(store_, "words", mode)) {}
+      words_(table(store_, "words", mode)),
+      documents_(store_, mode == utan::Mode::create) {}
 
 Index Index::create(const std::string& path, const std::filesystem::path& root) {
   // The list comes first, so that a store inside the folder is not in it.
@@ -85,7 +86,7 @@ Index Index::create(const std::string& path, const std::filesystem::path& root) 
   index.about_.put("root", root.native());
   for (const auto& [name, size] : files) {
     const std::string id = to_bytes(index.file_count_++);
-    index.files_.put(id, to_bytes(size) + name);
+    index.list_.put(id, to_bytes(size) + name);
     index.work_.put(id, to_bytes(Work{}));
   }
   index.about_.put("files", to_bytes(index.file_count_));
@@ -105,13 +106,13 @@ Index Index::open(const std::string& path, utan::Mode mode) {
 }
 
 std::string Index::file_name(FileId file) const {
-  const utan::Value value = files_.get(to_bytes(file));
+  const utan::Value value = list_.get(to_bytes(file));
   if (value.size() < sizeof(std::uint64_t)) throw Failure(5, "a file of the list is missing in the store");
   return std::string(value.view().substr(sizeof(std::uint64_t)));
 }
 
 std::uint64_t Index::file_size(FileId file) const {
-  return from_bytes<std::uint64_t>(files_.get(to_bytes(file)).view().substr(0, sizeof(std::uint64_t)));
+  return from_bytes<std::uint64_t>(list_.get(to_bytes(file)).view().substr(0, sizeof(std::uint64_t)));
 }
 
 Work Index::work(FileId file) const { return from_bytes<Work>(work_.get(to_bytes(file)).view()); }

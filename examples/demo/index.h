@@ -1,7 +1,7 @@
-// What the demo keeps in its store: six tables of one file, shared by all its processes.
+// What the demo keeps in its store, shared by all its processes: the documents (documents.h), and five tables of bytes.
 //
-//   about    "format" -> "utan_demo 1"; "root" -> the folder; "files" -> u32, how many files, put when the list is complete
-//   files    file id -> u64 size, then the path below the root
+//   about    "format" -> "utan_demo 2"; "root" -> the folder; "files" -> u32, how many files, put when the list is complete
+//   list     file id -> u64 size, then the path below the root
 //   work     file id -> Work: is it to do, claimed by a worker, done?
 //   workers  worker id -> WorkerRecord: its process, and whether it is known to be gone
 //   words    identifier '\0' bucket -> postings: u32 file id, u32 count, for each file of the bucket that has it, by file id
@@ -15,7 +15,8 @@
 // the same bucket of files at the same time. To find an identifier is one lookup per bucket: n / 64 of them.
 //
 // Why an update is exact: it sets the count of one file and adds to nothing. A file may be indexed twice, also half by one
-// worker and then wholly by another, and the index is the same.
+// worker and then wholly by another, and the index is the same. A file is in the index when it is listed as done in "work",
+// which comes last.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +29,9 @@
 #include <utan/utan.hpp>
 #include <utility>
 #include <vector>
+
+#include "documents.h"
+#include "failure.h"
 
 namespace demo {
 
@@ -71,7 +75,7 @@ std::string to_bytes(const T& value) {
 template <class T>
 T from_bytes(std::string_view bytes);
 
-// The store and its tables, open.
+// The store and what is in it, open.
 class Index {
  public:
   // A new store at `path` for the files below `root`, whose list is put into it.
@@ -80,6 +84,9 @@ class Index {
   static Index open(const std::string& path, utan::Mode mode);
 
   utan::Store& store() { return store_; }
+  const utan::Store& store() const { return store_; }
+  Documents& documents() { return documents_; }
+  const Documents& documents() const { return documents_; }
   const std::filesystem::path& root() const { return root_; }
   FileId file_count() const { return file_count_; }
 
@@ -108,22 +115,17 @@ class Index {
 
   utan::Store store_;
   utan::Table about_;
-  utan::Table files_;
+  utan::Table list_;
   utan::Table work_;
   utan::Table workers_;
   utan::Table words_;
+  Documents documents_;
   std::filesystem::path root_;
   FileId file_count_ = 0;
 };
 
 // The regular files below `root`, as paths below it, sorted by bytes, with their sizes. Follows no links.
 std::vector<std::pair<std::string, std::uint64_t>> list_files(const std::filesystem::path& root);
-
-// A problem that has a message for the user and an exit code.
-struct Failure : std::runtime_error {
-  Failure(int code, const std::string& message) : std::runtime_error(message), exit_code(code) {}
-  int exit_code;
-};
 
 // ---- what the templates need ----
 

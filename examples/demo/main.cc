@@ -1,10 +1,12 @@
 // utan_demo: four processes index a folder of source files into one store, without locks. One of them is killed half way
-// and its work taken over; then the index is compared with a plain count in memory, and answers questions.
+// and its work taken over; then the index is compared with a plain count in memory, answers questions, and is checked.
 //
-// Read index.h first (what is in the store), then worker.cc (how processes share the work), then crew.cc (the parent).
+// Read index.h and documents.h first (what is in the store), then worker.cc (how processes share the work), then crew.cc
+// (the parent).
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -12,6 +14,7 @@
 #include <iostream>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "answers.h"
 #include "compare.h"
@@ -28,32 +31,39 @@ namespace fs = std::filesystem;
 enum ExitCode { exit_ok = 0, exit_different = 1, exit_usage = 2, exit_io = 5 };
 
 constexpr const char* help =
-    "usage: utan_demo [DIR] [--store PATH] [--workers N] [--top N] [--where NAME] [--keep]\n"
+    "usage: utan_demo [DIR] [--store PATH] [--workers N] [--top N] [--where NAME] [--under PREFIX] [--includes NAME]\n"
+    "                 [--keep]\n"
     "\n"
-    "Indexes every identifier of every file below DIR with several processes in one store, kills one of them half "
-    "way,\n"
-    "compares the result with a plain count in memory, and asks the index.\n"
+    "Indexes every identifier of every file below DIR, and a document for each file, with several processes in one\n"
+    "store, kills one of them half way, compares the result with a plain count in memory, and asks the index.\n"
     "\n"
-    "  DIR           the folder; by default $DIR, else the C++ headers of this system\n"
-    "  --store PATH  where to make the store, which is kept. If there is one it is asked again, and first continued\n"
-    "                if it is not complete (by default: a temporary file)\n"
-    "  --workers N   how many processes, 1 to 64 (4)\n"
-    "  --top N       how many identifiers and files to show (10)\n"
-    "  --where NAME  the files of this identifier (unique_ptr)\n"
-    "  --keep        keep the temporary store\n"
+    "  DIR              the folder; by default $DIR, else the C++ headers of this system\n"
+    "  --store PATH     where to make the store, which is kept. If there is one it is asked again, and first "
+    "continued\n"
+    "                   if it is not complete (by default: a temporary file)\n"
+    "  --workers N      how many processes, 1 to 64 (4)\n"
+    "  --top N          how many identifiers and files to show (10)\n"
+    "  --where NAME     the files of this identifier (unique_ptr)\n"
+    "  --under PREFIX   the files whose path begins so (the first folder)\n"
+    "  --includes NAME  the files that include this header (one that is included)\n"
+    "  --keep           keep the temporary store\n"
     "\n"
     "An identifier is [A-Za-z_][A-Za-z0-9_]*, of 1,024 bytes at most. Links are not followed.\n"
-    "Exit code: 0 all is well, 1 index and count differ, 2 usage, 5 a file or the store cannot be used.\n";
+    "Exit code: 0 all is well, 1 index and count differ or the store is damaged, 2 usage, 5 a file or the store cannot "
+    "be used.\n";
 
 struct Options {
   std::optional<std::string> folder;
   std::optional<std::string> store;
   std::optional<std::string> where;
+  std::optional<std::string> under;
+  std::optional<std::string> includes;
   std::optional<std::size_t> top;
   WorkerId worker_count = 4;
   bool keep = false;
 
   std::size_t shown_max() const { return top.value_or(10); }
+  bool asks() const { return top || where || under || includes; }
 };
 
 std::size_t parse_number(const std::string& text, const std::string& option, std::size_t least, std::size_t most) {
@@ -89,6 +99,10 @@ Options parse(const std::vector<std::string>& words) {
     } else if (word == "--where") {
       options.where = argument();
       if (!is_identifier(*options.where)) throw Failure(exit_usage, *options.where + " is not an identifier");
+    } else if (word == "--under") {
+      options.under = argument();
+    } else if (word == "--includes") {
+      options.includes = argument();
     } else if (word == "--keep") {
       options.keep = true;
     } else {
@@ -151,16 +165,64 @@ class TemporaryFolder {
 };
 
 bool is_complete(const Index& index) {
+  if (!index.documents().totals()) return false;
   for (const Work& work : index.all_work()) {
     if (!work.finished()) return false;
   }
   return true;
 }
 
-void answer(const Index& index, const Options& options, bool top, bool where) {
-  if (top) answer_top(index, options.shown_max());
-  if (top && where) std::printf("\n");
-  if (where) answer_where(index, options.where.value_or("unique_ptr"), options.shown_max());
+// The folder of the first file that is in one; otherwise nothing, which all paths begin with.
+std::string first_folder(const Index& index) {
+  for (const auto& [path, document] : index.documents().files) {
+    const std::size_t end = path.view().find('/');
+    if (end != std::string_view::npos) return std::string(path.view().substr(0, end + 1));
+  }
+  return {};
+}
+
+// A header that many know, if it is included here; otherwise the first one that is.
+std::string included_header(const Index& index) {
+  const utan::Collection& by_include = index.documents().by_include;
+  for (const char* name : {"string", "stdio.h", "utan/utan.h"}) {
+    const std::optional<utan::Item> found = by_include.ceiling(utan::tuple({name}));
+    if (found && found->key.element(0).view() == name) return name;
+  }
+  const std::optional<utan::Item> first = by_include.first();
+  return first ? first->key.element(0).str() : "stdio.h";
+}
+
+// Answers what is asked, or, if nothing is, everything.
+void answer(const Index& index, const Options& options, bool all) {
+  const std::size_t few = std::min<std::size_t>(options.shown_max(), 5);
+  bool first = true;
+  const auto part = [&](bool is_asked, auto&& body) {
+    if (!is_asked) return;
+    if (!std::exchange(first, false)) std::printf("\n");
+    body();
+  };
+  part(all || options.top, [&] { answer_top(index, options.shown_max()); });
+  part(all || options.where, [&] { answer_where(index, options.where.value_or("unique_ptr"), options.shown_max()); });
+  part(all, [&] { answer_totals(index, few); });
+  part(all || options.under, [&] { answer_under(index, options.under.value_or(first_folder(index)), few); });
+  part(all, [&] { answer_changed(index, few); });
+  part(all || options.includes,
+       [&] { answer_includes(index, options.includes.value_or(included_header(index)), few); });
+}
+
+// True: every byte of the store's newest commit is as it should be.
+bool check_store(const Index& index) {
+  const Stopwatch time;
+  const utan::CheckReport report = index.store().check();
+  if (report.is_sound()) {
+    std::printf("The store is sound: %s containers, %s entries, %s elements (checked in %.2f s).\n",
+                grouped(report.container_count).c_str(), grouped(report.entry_count).c_str(),
+                grouped(report.element_count).c_str(), time.seconds());
+    return true;
+  }
+  std::printf("The store is DAMAGED: %s problems. The first:\n", grouped(report.problem_count).c_str());
+  for (const std::string& problem : report.problems) std::printf("  %s\n", problem.c_str());
+  return false;
 }
 
 void print_size(Index& index, const Comparison& counted, std::uint64_t commits, double index_s) {
@@ -185,13 +247,14 @@ bool check_against_memory(const Index& index, Comparison& result) {
   for (const Work& work : index.all_work()) unreadable += work.state == WorkState::unreadable ? 1 : 0;
   if (unreadable != 0) std::printf("  %s files could not be read\n", grouped(unreadable).c_str());
   if (result.difference_count == 0) {
-    std::printf("  identical: %s postings of %s identifiers (counted in %.2f s, compared in %.2f s)\n",
-                grouped(result.posting_count).c_str(), grouped(result.identifier_count).c_str(), count_s,
-                compare_time.seconds());
+    std::printf("  identical: %s postings of %s identifiers, %s documents (counted in %.2f s, compared in %.2f s)\n",
+                grouped(result.posting_count).c_str(), grouped(result.identifier_count).c_str(),
+                grouped(result.totals.files).c_str(), count_s, compare_time.seconds());
     return true;
   }
-  std::printf("  DIFFERENT: %s postings (files that changed since they were indexed show here too). The first:\n",
-              grouped(result.difference_count).c_str());
+  std::printf(
+      "  DIFFERENT: %s postings or documents (files that changed since they were indexed show here too). The first:\n",
+      grouped(result.difference_count).c_str());
   for (const std::string& line : result.first_differences) std::printf("    %s\n", line.c_str());
   return false;
 }
@@ -208,6 +271,7 @@ int build(Index& index, const Options& options, const std::string& program, cons
   const std::uint64_t commits_before = index.store().stats().commit_number;
   const Stopwatch index_time;
   run_crew(index, {.program = program, .store_path = path, .worker_count = options.worker_count, .kill_one = is_new});
+  index.documents().set_totals();
   const double index_s = index_time.seconds();
   const std::uint64_t commits = index.store().stats().commit_number - commits_before;
   const Stopwatch sync_time;
@@ -218,8 +282,10 @@ int build(Index& index, const Options& options, const std::string& program, cons
   const bool same = check_against_memory(index, result);
   print_size(index, result, commits, index_s);
   std::printf("\n");
-  answer(index, options, true, true);
-  return same ? exit_ok : exit_different;
+  answer(index, options, true);
+  std::printf("\n");
+  const bool sound = check_store(index);
+  return same && sound ? exit_ok : exit_different;
 }
 
 int run(const Options& options, const std::string& program) {
@@ -229,7 +295,7 @@ int run(const Options& options, const std::string& program) {
     }
     const Index finished = Index::open(*options.store, utan::Mode::read_only);
     if (is_complete(finished)) {
-      answer(finished, options, options.top.has_value() || !options.where, options.where || !options.top);
+      answer(finished, options, !options.asks());
       return exit_ok;
     }
   }

@@ -30,16 +30,20 @@ Claim try_claim(Index& index, FileId file, WorkerId self) {
   return {.finished = false, .mine = mine};
 }
 
-// Dying anywhere in here leaves some postings of the file set, and the claim. Who takes over sets all of them.
+// Dying anywhere in here leaves some of this file's postings and entries set, and the claim. Who takes over sets all of
+// them; only the document is there whole or not at all, and is left as it is.
 void index_file(Index& index, FileId file, const Work& mine) {
   std::unordered_map<std::string, std::uint32_t> counts;
   Work after = mine;
+  std::optional<FileFacts> facts = read_facts(index.file_path(file));
   const bool readable = for_each_identifier(index.file_path(file), [&](std::string_view word) {
     ++counts[std::string(word)];
     ++after.occurrences;
   });
-  if (readable) {
+  if (readable && facts) {
     for (const auto& [word, count] : counts) index.set_posting(word, {.file = file, .count = count});
+    facts->identifiers = after.occurrences;
+    index.documents().put(index.file_name(file), *facts);
     after.state = WorkState::done;
   } else {
     after.occurrences = 0;

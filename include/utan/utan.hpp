@@ -1,97 +1,45 @@
 // Utan for C++20: an embedded object database in one memory-mapped file that many processes write without locks.
 //
 //     utan::Store store = utan::Store::open("app.utan");
-//     utan::Table words = store.table("words");
-//     words.put("forest", "hutan");
-//     if (utan::Value v = words.get("forest")) std::cout << v.view();      // read in place, no copy
-//     for (auto [key, value] : words) ...                                  // one instant, whatever is written meanwhile
+//     utan::Dict birds = store.dict("birds");                               // made if it is missing
+//     birds.set("auk", utan::dict({{"eggs", 1}, {"seen", utan::list()}}));  // stored deeply, in one commit
+//     birds["auk"]["seen"].as_list().append("Funk Island");                 // edited in place, seen by every process
+//     for (const auto& [name, bird] : birds) ...                            // one instant, whatever is written meanwhile
 //
-// A thin, header-only layer over the C interface (utan.h), which has the details of limits, threads and complexity.
-// Errors are thrown as utan::Error; "not found" is not an error where a result can say so. Stores and tables may be used
-// by any number of threads at once; a Value stays on its thread; an Iterator is used by one thread at a time.
-// Handles are moved, never copied, except Table, which is a cheap shared handle and keeps its store open.
+//     utan::Table words = store.table("words");                             // bytes to bytes: the fastest way
+//     words.put("forest", "hutan");
+//     if (utan::Value v = words.get("forest")) std::cout << v.view();       // read in place, no copy
+//
+// A thin, header-only layer over the C interface (utan.h), which has the details of limits and complexity. This file has
+// stores and tables of bytes; <utan/value.hpp> has values, <utan/container.hpp> dicts, lists, collections and tables of
+// values. Errors are thrown as utan::Error; "not found" is not an error where a result can say so.
+//
+// Threads and lifetimes. Store, Table and the containers are cheap shared handles: copies are the same thing, any number
+// of threads may use them at once, and each keeps its store open. A Value stays on the thread that got it, is moved and
+// never copied, and is let go of soon, before the last handle of its store; a container got from it may stay. An Iterator
+// is used by one thread at a time, and what it shows is valid until it moves on. Input and Path, which calls are given,
+// see what they were made of, and are not kept. A handle that was moved from may only be assigned or destroyed.
 #pragma once
 
 #include <utan/utan.h>
+#include <utan/container.hpp>
+#include <utan/value.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <iterator>
 #include <memory>
 #include <optional>
-#include <span>
-#include <stdexcept>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace utan {
 
-// What a call could not do. what() says what happened, to which file, and what to do.
-class Error : public std::runtime_error {
- public:
-  Error(utan_code code, const std::string& message) : std::runtime_error(message), code_(code) {}
-  utan_code code() const noexcept { return code_; }
-
- private:
-  utan_code code_;
-};
-
-namespace detail {
-inline void check(utan_code code) {
-  if (code != UTAN_OK) [[unlikely]]
-    throw Error(code, utan_last_error());
-}
-inline bool found(utan_code code) {
-  if (code == UTAN_OK) return true;
-  if (code == UTAN_NOT_FOUND) return false;
-  throw Error(code, utan_last_error());
-}
-}  // namespace detail
-
-// A value read in place, without a copy: the bytes stay valid and unchanged for as long as it lives, whatever is written
-// meanwhile. Empty (false) if the key was not there. Let go of it soon, on the thread that got it: what it sees cannot
-// be reused.
-class Value {
- public:
-  Value() noexcept = default;
-  Value(Value&& other) noexcept
-      : value_(std::exchange(other.value_, utan_value{})), found_(std::exchange(other.found_, false)) {}
-  Value& operator=(Value&& other) noexcept {
-    if (this != &other) {
-      reset();
-      value_ = std::exchange(other.value_, utan_value{});
-      found_ = std::exchange(other.found_, false);
-    }
-    return *this;
-  }
-  Value(const Value&) = delete;
-  Value& operator=(const Value&) = delete;
-  ~Value() { reset(); }
-
-  explicit operator bool() const noexcept { return found_; }
-  bool has_value() const noexcept { return found_; }
-  std::string_view view() const noexcept { return {static_cast<const char*>(value_.data), value_.size}; }
-  std::string_view operator*() const noexcept { return view(); }
-  std::span<const std::byte> bytes() const noexcept {
-    return {static_cast<const std::byte*>(value_.data), value_.size};
-  }
-  std::string str() const { return std::string(view()); }
-  std::size_t size() const noexcept { return value_.size; }
-
-  // Lets go of it now.
-  void reset() noexcept {
-    if (found_) utan_value_release(&value_);
-    found_ = false;
-    value_ = utan_value{};
-  }
-
- private:
-  friend class Table;
-  utan_value value_{};
-  bool found_ = false;
-};
+// ---- Tables of bytes ------------------------------------------------------------------------------------------------
 
 // A key and its value during iteration; both are valid until the iterator moves on.
 struct Entry {
@@ -143,7 +91,8 @@ class Iterator {
   Entry entry_{};
 };
 
-// A hash table of bytes to bytes that lives in the store. Cheap to copy; every copy is the same table.
+// A hash table of bytes to bytes that lives in the store. Values of other types that a ValueTable has put there are
+// UTAN_TYPE. Cheap to copy; every copy is the same table.
 class Table {
  public:
   // The value of `key`, in place, or an empty Value.
@@ -168,10 +117,7 @@ class Table {
   }
   // Sets `key` only if it is absent. True: it was.
   bool add(std::string_view key, std::string_view value) {
-    const utan_code code = utan_table_add(handle(), key.data(), key.size(), value.data(), value.size());
-    if (code == UTAN_EXISTS) return false;
-    detail::check(code);
-    return true;
+    return detail::added(utan_table_add(handle(), key.data(), key.size(), value.data(), value.size()));
   }
   // Compare and replace. True: `key` had exactly `expected` and has `value` now.
   bool replace(std::string_view key, std::string_view expected, std::string_view value) {
@@ -202,7 +148,7 @@ class Table {
   // All entries as they are now, in no order.
   Iterator begin() const {
     utan_iterator* iterator = nullptr;
-    detail::check(utan_iterate(handle(), &iterator));
+    detail::check(utan_table_iterate(handle(), &iterator));
     return Iterator(iterator);
   }
   std::default_sentinel_t end() const noexcept { return {}; }
@@ -220,7 +166,29 @@ class Table {
   std::shared_ptr<utan_table> table_;
 };
 
+// ---- Stores ---------------------------------------------------------------------------------------------------------
+
 using Stats = utan_store_stats;
+using Process = utan_process;
+
+// What a check found: the fields of utan_check_report, and its problems in words.
+struct CheckReport : utan_check_report {
+  CheckReport() : utan_check_report{} { struct_size = sizeof(utan_check_report); }
+  bool is_sound() const noexcept { return problem_count == 0; }
+  std::vector<std::string> problems;  // the first 100 at most
+
+ private:
+  friend class Store;
+  utan_check_options collect() noexcept {
+    utan_check_options options{};
+    options.struct_size = sizeof options;
+    options.context = &problems;
+    options.problem = [](void* context, const char* text) {
+      static_cast<std::vector<std::string>*>(context)->emplace_back(text);
+    };
+    return options;
+  }
+};
 
 enum class Mode : std::uint32_t {
   create = UTAN_CREATE,      // open it, or create it if it is missing
@@ -239,7 +207,7 @@ struct Options {
   std::uint32_t timeout_ms = 0;   // how long to wait for one who creates or recovers it; 0: 10,000
 };
 
-// An open store, or a snapshot of one. Closed when it and its tables are gone, or by close().
+// An open store, or a snapshot of one. Closed when its last handle, of whatever kind, is gone.
 class Store {
  public:
   // Beside the file lies `path`-lock: leave it there while anybody has the store open (utan_open).
@@ -256,17 +224,44 @@ class Store {
     return Store(store);
   }
 
-  // The table called `name`, made if it is missing (in a snapshot: UTAN_NOT_FOUND).
+  // The container that names all others. What the calls below call `name` is a string among its keys.
+  Collection root() const {
+    utan_container* out = nullptr;
+    detail::check(utan_root(handle(), &out));
+    return Collection(Container(out, store_));
+  }
+  // The container called `name`, made if it is missing (in a snapshot: UTAN_NOT_FOUND). UTAN_TYPE if it is another thing.
+  Dict dict(std::string_view name) const { return Dict(named(name, UTAN_DICT)); }
+  List list(std::string_view name) const { return List(named(name, UTAN_LIST)); }
+  Collection collection(std::string_view name) const { return Collection(named(name, UTAN_COLLECTION)); }
+  ValueTable value_table(std::string_view name) const { return ValueTable(named(name, UTAN_TABLE)); }
   Table table(std::string_view name) const {
     utan_table* table = nullptr;
-    detail::check(utan_table_open(handle(), name.data(), name.size(), utan_is_snapshot(handle()) == 0 ? 1 : 0, &table));
+    detail::check(utan_table_open(handle(), name.data(), name.size(), is_snapshot() ? 0 : 1, &table));
     return Table(store_, table);
   }
-  // The same, or nothing if it is missing.
+  // The same, or nothing if it is missing. For other containers: root().get(name).
   std::optional<Table> find_table(std::string_view name) const {
     utan_table* table = nullptr;
     if (!detail::found(utan_table_open(handle(), name.data(), name.size(), 0, &table))) return std::nullopt;
     return Table(store_, table);
+  }
+  // What is under `key` of the root: store["birds"]["auk"]. Throws UTAN_NOT_FOUND, with the key, if it is absent.
+  Value operator[](const Input& key) const { return root()[key]; }
+
+  // A new container that nothing names yet, with `data`, of the same type, as its contents. It ends with its last handle
+  // unless it is put somewhere.
+  Dict new_dict(const Data& data = utan::dict()) const { return Dict(made(UTAN_DICT, data)); }
+  List new_list(const Data& data = utan::list()) const { return List(made(UTAN_LIST, data)); }
+  Collection new_collection(const Data& data = utan::collection()) const {
+    return Collection(made(UTAN_COLLECTION, data));
+  }
+  ValueTable new_value_table(const Data& data = utan::table()) const { return ValueTable(made(UTAN_TABLE, data)); }
+  // The container of this id. UTAN_GONE if it is not there, or nothing names it.
+  Container container(std::uint64_t id) const {
+    utan_container* out = nullptr;
+    detail::check(utan_container_open(handle(), id, &out));
+    return Container(out, store_);
   }
 
   // The whole store at this instant, read only, while others go on.
@@ -287,12 +282,50 @@ class Store {
     return out;
   }
 
-  // Lets go of the store. Its tables keep it open until they are gone.
+  // The processes that have the store open.
+  std::vector<Process> processes() const {
+    std::vector<Process> out;
+    const auto visit = [](void* into, const utan_process* process) {
+      Process known{};  // a library of another version may tell more, or less
+      std::memcpy(&known, process, std::min(process->struct_size, sizeof known));
+      static_cast<std::vector<Process>*>(into)->push_back(known);
+    };
+    detail::check(utan_processes(handle(), visit, &out));
+    return out;
+  }
+
+  // Looks at every byte of the newest commit, or of the snapshot, and says what is wrong with it, while others go on.
+  // O(bytes in use); memory: up to 1/64 of the file. What is found is no error.
+  CheckReport check() const {
+    CheckReport out;
+    const utan_check_options options = out.collect();
+    detail::check(utan_check(handle(), &options, &out));
+    return out;
+  }
+  // The same of the whole file at `path`, also of one that cannot be opened. Throws where nothing can be walked at all.
+  static CheckReport check_file(const std::string& path) {
+    CheckReport out;
+    const utan_check_options options = out.collect();
+    detail::check(utan_check_file(path.c_str(), &options, &out));
+    return out;
+  }
+
+  // Lets go of the store. Its other handles keep it open until they are gone.
   void close() noexcept { store_.reset(); }
 
  private:
   explicit Store(utan_store* store) : store_(store, [](utan_store* s) { utan_close(s); }) {}
   utan_store* handle() const noexcept { return store_.get(); }
+  Container named(std::string_view name, std::uint32_t type) const {
+    utan_container* out = nullptr;
+    detail::check(utan_named(handle(), name.data(), name.size(), type, is_snapshot() ? 0 : 1, &out));
+    return Container(out, store_);
+  }
+  Container made(std::uint32_t type, const Data& data) const {
+    utan_container* out = nullptr;
+    detail::check(utan_new(handle(), type, data.handle(), &out));
+    return Container(out, store_);
+  }
   std::shared_ptr<utan_store> store_;
 };
 
