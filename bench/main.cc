@@ -17,17 +17,21 @@ constexpr const char* kUsage =
     "utan_bench [--name value]...\n"
     "  --out FILE        where to write (bench/results/raw.jsonl)\n"
     "  --work DIR        where stores are made and removed again (bench/results/work)\n"
-    "  --sections LIST   of point,shared,growth (all)\n"
-    "  --systems LIST    of control,utan,absl,unordered_map,tkrzw,lmdb (all); the control always runs\n"
+    "  --sections LIST   of point,ordered,lists,documents,shared,growth (all)\n"
+    "  --systems LIST    of control,utan,absl,unordered_map,map,vector,tkrzw,lmdb (all);\n"
+    "                    the control always runs\n"
     "  --records N       loaded (1000000)         --overwrites N       of section growth (10000000)\n"
-    "  --rounds N        of section point (5)     --sharing-rounds N   of section shared (5)\n"
-    "  --seconds S       of each sharing run (2)  --opens N            of each kind (20)\n"
+    "  --documents N     of section documents (100000)\n"
+    "  --list-inserts N  at most, of section lists (100000), in at most --list-insert-seconds S (1)\n"
+    "  --rounds N        of section point (5)     --container-rounds N of sections ordered, lists and documents (3)\n"
+    "  --sharing-rounds N   of section shared (5)  --seconds S  of each sharing run (2)\n"
+    "  --opens N            of each kind (20)\n"
     "  --seed N          of keys, values and orders (42)\n";
 
 struct Options {
   Settings settings;
   std::string out = "bench/results/raw.jsonl";
-  std::string sections = "point,shared,growth";
+  std::string sections = "point,ordered,lists,documents,shared,growth";
   std::string systems;
 };
 
@@ -52,6 +56,10 @@ Options parse(int argc, char** argv) {
       {"--records", [&](const char* v) { s.record_count = std::strtoull(v, nullptr, 10); }},
       {"--overwrites", [&](const char* v) { s.growth_overwrite_count = std::strtoull(v, nullptr, 10); }},
       {"--rounds", [&](const char* v) { s.round_count = static_cast<unsigned>(std::atoi(v)); }},
+      {"--documents", [&](const char* v) { s.document_count = std::strtoull(v, nullptr, 10); }},
+      {"--list-inserts", [&](const char* v) { s.list_insert_count_max = std::strtoull(v, nullptr, 10); }},
+      {"--list-insert-seconds", [&](const char* v) { s.list_insert_seconds_max = std::atof(v); }},
+      {"--container-rounds", [&](const char* v) { s.container_round_count = static_cast<unsigned>(std::atoi(v)); }},
       {"--sharing-rounds", [&](const char* v) { s.sharing_round_count = static_cast<unsigned>(std::atoi(v)); }},
       {"--seconds", [&](const char* v) { s.sharing_seconds = std::atof(v); }},
       {"--opens", [&](const char* v) { s.open_count = static_cast<unsigned>(std::atoi(v)); }},
@@ -69,44 +77,71 @@ Options parse(int argc, char** argv) {
   return o;
 }
 
-int run(const Options& options) {
-  std::filesystem::create_directories(options.settings.work);
-  Journal journal(options.out);
-  Bench bench{.settings = options.settings,
-              .systems = {},
-              .workload = Workload(options.settings.seed),
-              .cores = allowed_cores(),
-              .journal = journal};
-  for (const System& system : all_systems()) {
-    if (system.kind == System::Kind::control || is_listed(options.systems, system.name))
-      bench.systems.push_back(system);
+// Those of `all` that are listed, and the control.
+template <class SystemType>
+std::vector<SystemType> chosen(const std::vector<SystemType>& all, const std::string& list) {
+  std::vector<SystemType> out;
+  for (const SystemType& system : all) {
+    if (system.kind == SystemKind::control || is_listed(list, system.name)) out.push_back(system);
   }
+  return out;
+}
 
-  const Settings& s = bench.settings;
-  journal.line({{"section", "run"}, {"compiler", __VERSION__}},
-               {{"record_count", static_cast<double>(s.record_count)},
-                {"key_size", static_cast<double>(kKeySize)},
-                {"value_size", static_cast<double>(kValueSize)},
-                {"growth_overwrite_count", static_cast<double>(s.growth_overwrite_count)},
-                {"round_count", static_cast<double>(s.round_count)},
-                {"sharing_round_count", static_cast<double>(s.sharing_round_count)},
-                {"sharing_seconds", s.sharing_seconds},
-                {"control_array_size", static_cast<double>(s.control_array_size)},
-                {"control_miss_count", static_cast<double>(s.control_miss_count)},
-                {"open_count", static_cast<double>(s.open_count)},
-                {"core_count", static_cast<double>(bench.cores.size())},
-                {"seed", static_cast<double>(s.seed)}});
-  for (const System& system : bench.systems) {
+template <class SystemType>
+void describe(Journal& journal, const std::string& part, const std::vector<SystemType>& systems) {
+  for (const SystemType& system : systems) {
     const char* const kinds[] = {"control", "memory", "store"};
     journal.line({{"section", "system"},
+                  {"part", part},
                   {"system", system.name},
                   {"version", system.version},
                   {"kind", kinds[static_cast<int>(system.kind)]},
                   {"settings", system.settings}},
                  {});
   }
+}
 
+void describe(const Bench& bench) {
+  const Settings& s = bench.settings;
+  bench.journal.line({{"section", "run"}, {"compiler", __VERSION__}},
+                     {{"record_count", static_cast<double>(s.record_count)},
+                      {"document_count", static_cast<double>(s.document_count)},
+                      {"list_insert_count_max", static_cast<double>(s.list_insert_count_max)},
+                      {"list_insert_seconds_max", s.list_insert_seconds_max},
+                      {"key_size", static_cast<double>(kKeySize)},
+                      {"value_size", static_cast<double>(kValueSize)},
+                      {"growth_overwrite_count", static_cast<double>(s.growth_overwrite_count)},
+                      {"round_count", static_cast<double>(s.round_count)},
+                      {"container_round_count", static_cast<double>(s.container_round_count)},
+                      {"sharing_round_count", static_cast<double>(s.sharing_round_count)},
+                      {"sharing_seconds", s.sharing_seconds},
+                      {"control_array_size", static_cast<double>(s.control_array_size)},
+                      {"control_miss_count", static_cast<double>(s.control_miss_count)},
+                      {"open_count", static_cast<double>(s.open_count)},
+                      {"core_count", static_cast<double>(bench.cores.size())},
+                      {"seed", static_cast<double>(s.seed)}});
+  describe(bench.journal, "point", bench.systems);
+  describe(bench.journal, "ordered", bench.ordered_systems);
+  describe(bench.journal, "lists", bench.list_systems);
+  describe(bench.journal, "documents", bench.document_systems);
+}
+
+int run(const Options& options) {
+  std::filesystem::create_directories(options.settings.work);
+  Journal journal(options.out);
+  Bench bench{.settings = options.settings,
+              .systems = chosen(all_systems(), options.systems),
+              .ordered_systems = chosen(all_ordered_systems(), options.systems),
+              .list_systems = chosen(all_list_systems(), options.systems),
+              .document_systems = chosen(all_document_systems(), options.systems),
+              .workload = Workload(options.settings.seed),
+              .cores = allowed_cores(),
+              .journal = journal};
+  describe(bench);
   if (is_listed(options.sections, "point")) run_point(bench);
+  if (is_listed(options.sections, "ordered")) run_ordered(bench);
+  if (is_listed(options.sections, "lists")) run_lists(bench);
+  if (is_listed(options.sections, "documents")) run_documents(bench);
   if (is_listed(options.sections, "shared")) run_shared(bench);
   if (is_listed(options.sections, "growth")) run_growth(bench);
   if (bench.error_count != 0) std::fprintf(stderr, "bench: %u errors\n", bench.error_count);

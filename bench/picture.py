@@ -12,9 +12,22 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402  (the backend is chosen before)
 
-COLOURS = {"utan": "#d95f02", "absl": "#a6bddb", "unordered_map": "#74a9cf", "tkrzw": "#7570b3", "lmdb": "#1b9e77",
+COLOURS = {"utan": "#d95f02", "absl": "#a6bddb", "unordered_map": "#74a9cf", "map": "#a6bddb",
+           "vector": "#a6bddb", "tkrzw": "#7570b3", "lmdb": "#1b9e77",
            "control": "#999999"}
 PHASES = ["insert", "read", "miss", "overwrite", "erase", "iterate"]
+# Of the other containers: section, phase, title, and the target as times LMDB's time (None: there is none).
+CONTAINER_PHASES = [
+    ("ordered", "insert", "collection: insert, ns", 1 / 2.2),
+    ("ordered", "read", "collection: read, ns", 1 / 2.2),
+    ("ordered", "scan", "collection: scan, ns per record", 1.5),
+    ("ordered", "load_batches", "collection: load sorted, 1,000 at once, ns", 1.0),
+    ("lists", "append", "list: append, ns", None),
+    ("lists", "index", "list: index at random, ns", None),
+    ("lists", "insert", "list: insert at random, ns (logarithmic)", None),
+    ("documents", "insert", "document: insert, ns", 1.0),
+    ("documents", "read_field", "document: read a field, ns", 1 / 3),
+]
 
 
 def bars(axes, labels, entries, colours, form):
@@ -47,8 +60,24 @@ def short(name):
     return name.replace("unordered_map", "unordered\n_map")
 
 
+def draw_containers(s, grid):
+    for axes, (section, phase, title, target) in zip(grid, CONTAINER_PHASES):
+        if section not in s["containers"]:
+            axes.set_axis_off()
+            continue
+        systems = {n: e["net_ns"][phase] for n, e in s["containers"][section]["systems"].items() if n != "control"}
+        bars(axes, list(systems), list(systems.values()), [COLOURS[n] for n in systems], "{:.0f}")
+        if "logarithmic" in title:
+            axes.set_ylim(bottom=100)
+            axes.set_yscale("log")
+            axes.set_ylim(top=axes.get_ylim()[1] * 10)  # room for the numbers
+        elif target and systems.get("lmdb"):
+            line_at(axes, target * systems["lmdb"]["median"], f"target: {target:.2g} x LMDB's time")
+        axes.set_title(title, fontsize=10)
+
+
 def draw(s):
-    figure, grid = plt.subplots(4, 3, figsize=(13, 14), layout="constrained")
+    figure, grid = plt.subplots(7, 3, figsize=(13, 24), layout="constrained")
     systems = [name for name in s["point"] if name != "control"]
     for axes, phase in zip(grid.flat, PHASES):
         if not s["point"]:
@@ -56,9 +85,10 @@ def draw(s):
             continue
         bars(axes, [short(n) for n in systems], [s["point"][n]["net_ns"][phase] for n in systems],
              [COLOURS[n] for n in systems], "{:.0f}")
-        axes.set_title(f"{phase}, ns" + (" per record" if phase == "iterate" else ""), fontsize=10)
+        axes.set_title(f"table: {phase}, ns" + (" per record" if phase == "iterate" else ""), fontsize=10)
 
-    rest = list(grid.flat)[len(PHASES):]
+    draw_containers(s, list(grid.flat)[len(PHASES):])
+    rest = list(grid.flat)[len(PHASES) + len(CONTAINER_PHASES):]
     readers = s["readers"]
     bars(rest[0], [short(n) for n in readers], [e["gain"] for e in readers.values()], [COLOURS[n] for n in readers], "{:.2f}")
     if "control" in readers:

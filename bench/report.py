@@ -14,7 +14,11 @@ import platform
 import statistics
 import subprocess
 
+import containers
+from summary import Run, median, mib, million, phase_table, ratio_table, spread, summarise_phases, summary, table
+
 PHASES = ["insert", "read", "miss", "overwrite", "erase", "iterate"]
+PARTS = {"point": "Tables", "ordered": "Collections", "lists": "Lists", "documents": "Documents"}
 CHUNK_SIZE = 16 << 20  # by which a store grows at most at once
 
 # How many times as fast as the peer, per operation.
@@ -28,59 +32,6 @@ GROWTH_HELD_MAX = 2.3     # the same while a snapshot or checkpoint keeps the lo
 OPEN_MS_MAX = 1.0
 
 UNDISTURBED_SHARE_MIN = 0.95  # of its core, that every reader of an undisturbed run gets
-
-
-def summary(samples):
-    """Median and spread of some numbers; None of none."""
-    if not samples:
-        return None
-    return {"median": statistics.median(samples), "min": min(samples), "max": max(samples), "samples": samples}
-
-
-def median(entry):
-    return entry["median"] if entry else None
-
-
-class Run:
-    """The lines of one run, by section."""
-
-    def __init__(self, path):
-        with open(path, encoding="utf-8") as file:
-            self.lines = [json.loads(line) for line in file]
-        self.settings = dict(next(line for line in self.lines if line["section"] == "run"))
-        self.systems = [line for line in self.lines if line["section"] == "system"]
-        self.errors = [line for line in self.lines if "error" in line]
-
-    def names(self, *kinds):
-        return [line["system"] for line in self.systems if line["kind"] in kinds]
-
-    def good(self, section, system, what=None):
-        return [line for line in self.lines if line["section"] == section and line["system"] == system
-                and what in (None, line["what"]) and "error" not in line]
-
-
-def summarise_point(run):
-    """Net and raw ns per operation, and how many times as fast Utan is as each peer, round by round."""
-    control = {line["round"]: line for line in run.good("point", "control")}
-    point = {"control": {phase: summary([line[phase + ".wall_ns"] for line in control.values()]) for phase in PHASES}}
-    net = {}
-    for system in run.names("memory", "store"):
-        rounds = {line["round"]: line for line in run.good("point", system) if line["round"] in control}
-        net[system] = {phase: {r: line[phase + ".wall_ns"] - control[r][phase + ".wall_ns"] for r, line in rounds.items()}
-                       for phase in PHASES}
-        point[system] = {
-            "net_ns": {phase: summary(list(net[system][phase].values())) for phase in PHASES},
-            "raw_ns": {phase: summary([line[phase + ".wall_ns"] for line in rounds.values()]) for phase in PHASES},
-            "raw_cpu_ns": {phase: summary([line[phase + ".cpu_ns"] for line in rounds.values()]) for phase in PHASES},
-            "preempted_count": summary([line["preempted_count"] for line in rounds.values()]),
-        }
-    ratios = {}
-    for peer in net:
-        if peer == "utan" or "utan" not in net:
-            continue
-        ratios[peer] = {phase: summary([net[peer][phase][r] / net["utan"][phase][r]
-                                        for r in net["utan"][phase] if r in net[peer][phase]]) for phase in PHASES}
-    return point, ratios
 
 
 def summarise_sizes(run):
@@ -166,10 +117,10 @@ def targets_of(s):
 
     for phase, peer, least in POINT_MIN:
         value = median(s["ratios"].get(peer, {}).get(phase))
-        add(f"{phase}: times as fast as {peer}", f">= {least}", value and round(value, 2),
+        add(f"tables, {phase}: times as fast as {peer}", f">= {least}", value and round(value, 2),
             None if value is None else value >= least)
     value = s["sizes"]["systems"].get("utan", {}).get("open", {}).get("allocated_ratio")
-    add("file after the load / bytes of keys and values", f"<= {SIZE_RATIO_MAX}", value and round(value, 2),
+    add("tables, file after the load / bytes of keys and values", f"<= {SIZE_RATIO_MAX}", value and round(value, 2),
         None if value is None else value <= SIZE_RATIO_MAX)
 
     readers = s["readers"]
@@ -200,7 +151,9 @@ def targets_of(s):
         value = median(s["open"].get("utan", {}).get(what))
         add(f"open and read a record, {name}, ms", f"< {OPEN_MS_MAX:g}", value and round(value, 3),
             None if value is None else value < OPEN_MS_MAX)
-    return targets
+    containers.add_targets(s["containers"], add)
+    # What was missed comes first, so that nobody overlooks it.
+    return sorted(targets, key=lambda target: {False: 0, None: 1, True: 2}[target["met"]])
 
 
 def first_line(path, prefix):
@@ -250,27 +203,6 @@ def machine_of(run, work_filesystem):
 
 # ---- Markdown -------------------------------------------------------------------------------------------------------
 
-def table(head, rows):
-    lines = ["| " + " | ".join(head) + " |", "|" + "|".join(["---"] + ["---:"] * (len(head) - 1)) + "|"]
-    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
-
-
-def spread(entry, form="{:.0f}"):
-    """"260 (251-283)", or a dash."""
-    if not entry:
-        return "-"
-    return form.format(entry["median"]) + " (" + form.format(entry["min"]) + "-" + form.format(entry["max"]) + ")"
-
-
-def million(entry):
-    return spread({k: v / 1e6 for k, v in entry.items() if k != "samples"}, "{:.3g}") if entry else "-"
-
-
-def mib(size):
-    return f"{size / (1 << 20):.1f}"
-
-
 def markdown(s):
     settings = s["settings"]
     out = ["# Benchmark" + (" (quick)" if s["quick"] else "") + "\n"]
@@ -299,18 +231,13 @@ def markdown(s):
                       for t in s["targets"]]))
 
     if s["point"]:
-        out.append(f"## One operation, ns\n\n{settings['record_count']:,} records, keys of {settings['key_size']} bytes, values "
+        out.append(f"## Tables: one operation, ns\n\n{settings['record_count']:,} records, keys of {settings['key_size']} bytes, "
+                   "values "
                    f"of {settings['value_size']}; one process on one core; one commit per operation, nothing synced. Median "
                    f"of {settings['round_count']} rounds (min-max), net of the control's loop and key generation.\n")
-        names = [name for name in s["point"] if name != "control"]
-        rows = [[name] + [spread(s["point"][name]["net_ns"][phase]) for phase in PHASES] for name in names]
-        rows.append(["*control (subtracted)*"] + [spread(s["point"]["control"][phase]) for phase in PHASES])
-        out.append(table(["system"] + PHASES, rows))
+        out.append(phase_table(s["point"], PHASES))
         if s["ratios"]:
-            out.append("How many times as fast Utan is as each (above 1: Utan is faster), median of the rounds (min-max):\n")
-            out.append(table(["against"] + PHASES,
-                             [[peer] + [spread(s["ratios"][peer][phase], "{:.2f}") for phase in PHASES]
-                              for peer in s["ratios"]]))
+            out.append(ratio_table(s["ratios"], PHASES))
         out.append("erase: half of the records, in random order. iterate: all records, each value touched, per record.\n")
 
     if s["sizes"]["systems"]:
@@ -322,6 +249,8 @@ def markdown(s):
                 rows.append([f"{name}, {state}", mib(e["data_apparent"]), mib(e["data_allocated"]), mib(e["side_allocated"]),
                              f"{e['allocated_ratio']:.2f}"])
         out.append(table(["store", "apparent MiB", "allocated MiB", "side files MiB", "ratio"], rows))
+
+    out += containers.markdown(s["containers"], settings)
 
     if s["readers"]:
         out.append("## Two readers\n\nMillion random reads a second by one process, and by two on a core each. The control reads "
@@ -355,7 +284,11 @@ def markdown(s):
         out.append(table(["store", "after a clean close", "after SIGKILL"], rows))
 
     out.append("## Settings\n")
-    out += [f"- **{e['system']}**{' ' * bool(e['version'])}{e['version']}: {e['settings']}." for e in s["systems"]]
+    for part, name in PARTS.items():
+        out.append(f"{name}:\n")
+        out += [f"- **{e['system']}**{' ' * bool(e['version'])}{e['version']}: {e['settings']}."
+                for e in s["systems"] if e["part"] == part]
+        out.append("")
     return "\n".join(out) + "\n"
 
 
@@ -371,18 +304,19 @@ def main():
 
     run = Run(arguments.raw)
     settings = {key: value for key, value in run.settings.items() if key not in ("section", "compiler", "core_count")}
-    point, ratios = summarise_point(run) if run.good("point", "control") else ({}, {})
+    point, ratios = summarise_phases(run, "point", PHASES) if run.good("point", "control") else ({}, {})
     s = {
         "date": arguments.date,
         "quick": arguments.quick,
         "revision": output_of("git", "describe", "--always", "--dirty"),
         "machine": machine_of(run, arguments.work_filesystem),
         "settings": settings,
-        "systems": [{key: line[key] for key in ("system", "version", "kind", "settings")} for line in run.systems],
+        "systems": [{key: line[key] for key in ("part", "system", "version", "kind", "settings")} for line in run.systems],
         "errors": run.errors,
         "point": point,
         "ratios": ratios,
         "sizes": summarise_sizes(run),
+        "containers": containers.summarise(run),
         "readers": summarise_readers(run),
         "writer": summarise_writer(run),
         "growth": summarise_growth(run),

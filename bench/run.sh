@@ -3,8 +3,8 @@
 #
 #   QUICK=1        fewer records and rounds, under three minutes in total
 #   WORK=DIR       where stores are made and removed again (bench/results/work)
-#   SYSTEMS=a,b    only these of utan,absl,unordered_map,tkrzw,lmdb
-#   SECTIONS=a,b   only these of point,shared,growth
+#   SYSTEMS=a,b    only these of utan,absl,unordered_map,map,vector,tkrzw,lmdb
+#   SECTIONS=a,b   only these of point,ordered,lists,documents,shared,growth
 #   BENCH_DATE=T   the date that results carry (today)
 #   PEERS_ONLY=1   without Utan, to test the harness
 #
@@ -25,14 +25,16 @@ else
   build=build/release
   cmake --preset release -DUTAN_BENCH=ON >&2
 fi
-cmake --build "$build" --target utan_bench utan_bench_test >&2
+cmake --build "$build" --target utan_bench utan_bench_harness_test utan_bench_containers_test >&2
 program=$(find "$build" -type f -name utan_bench | head -n 1)
-"${program}_test" >&2
+"${program}_harness_test" >&2
+"${program}_containers_test" >&2
 
 if [ -n "${QUICK:-}" ]; then
   name=quick
   report_options=--quick
-  set -- --records 200000 --overwrites 2000000 --rounds 3 --sharing-rounds 3 --seconds 0.5
+  set -- --records 200000 --overwrites 2000000 --rounds 3 --sharing-rounds 3 --seconds 0.5 \
+    --documents 10000 --container-rounds 2 --list-inserts 20000 --list-insert-seconds 0.3
 else
   name=latest
   report_options=

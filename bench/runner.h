@@ -1,7 +1,7 @@
 // How a system under test is driven. An adapter, one small file in adapters/, says how to put, get, erase and iterate;
 // RunnerOf<Adapter> makes whole phases of these, with the adapter's calls inlined in the timed loop, so that all systems
 // and the control share one loop. Outside this header a system is only seen as Runner, whose virtual calls are one per
-// phase and cost nothing.
+// phase and cost nothing. ordered_runner.h, list_runner.h and document_runner.h do the same for other containers.
 //
 // An Adapter has
 //   void open(const Place&, Access);              // Access::create starts with an empty store
@@ -115,8 +115,9 @@ concept ControlAdapter = requires(Adapter a) {
   a.answer(true, std::uint64_t{0});
 };
 
-template <class Adapter>
-class RunnerOf final : public Runner {
+// `Interface` is Runner or what adds phases to it.
+template <class Adapter, class Interface = Runner>
+class RunnerOf : public Interface {
  public:
   explicit RunnerOf(const Workload& workload) : workload_(workload) {}
 
@@ -270,27 +271,33 @@ class RunnerOf final : public Runner {
     if (!is_found || !is_whole) fail("the record read after opening is " + std::string(is_found ? "wrong" : "missing"));
   }
 
- private:
+ protected:
   void answer(bool is_found, std::uint64_t count) {
     if constexpr (ControlAdapter<Adapter>) adapter_.answer(is_found, count);
   }
 
   Workload workload_;
   Adapter adapter_;
+
+ private:
   volatile std::uint64_t sum_ = 0;  // keeps the reads of read_step
 };
 
+enum class SystemKind { control, memory, store };
+
 // A system under test: what it is, with which settings, and how to make a runner of it.
-struct System {
-  enum class Kind { control, memory, store };
+template <class RunnerType>
+struct SystemOf {
+  using Kind = SystemKind;
   std::string name;
   std::string version;
   std::string settings;
   Kind kind = Kind::store;
   bool shares_readers = false;  // several processes may read at once
   bool shares_writer = false;   // one may write while others read
-  std::unique_ptr<Runner> (*make)(const Workload&) = nullptr;
+  std::unique_ptr<RunnerType> (*make)(const Workload&) = nullptr;
 };
+using System = SystemOf<Runner>;
 
 template <class Adapter>
 std::unique_ptr<Runner> make_runner(const Workload& workload) {

@@ -10,6 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "document_runner.h"
+#include "list_runner.h"
+#include "ordered_runner.h"
 #include "process.h"
 #include "runner.h"
 
@@ -18,7 +21,11 @@ namespace bench {
 struct Settings {
   std::uint64_t record_count = 1'000'000;
   std::uint64_t growth_overwrite_count = 10'000'000;
-  unsigned round_count = 5;
+  std::uint64_t document_count = 100'000;
+  std::uint64_t list_insert_count_max = 100'000;
+  double list_insert_seconds_max = 1.0;
+  unsigned round_count = 5;            // of section point
+  unsigned container_round_count = 3;  // of sections ordered, lists, documents
   unsigned sharing_round_count = 5;
   unsigned open_count = 20;
   double sharing_seconds = 2.0;
@@ -47,6 +54,9 @@ class Journal {
 struct Bench {
   Settings settings;
   std::vector<System> systems;
+  std::vector<OrderedSystem> ordered_systems;
+  std::vector<ListSystem> list_systems;
+  std::vector<DocumentSystem> document_systems;
   Workload workload;
   std::vector<int> cores;
   Journal& journal;
@@ -61,6 +71,10 @@ struct Bench {
 
 // Each operation by one process on one core; all systems.
 void run_point(Bench& bench);
+// Collections of records sorted by key, lists, and documents: the same for containers that a table is not.
+void run_ordered(Bench& bench);
+void run_lists(Bench& bench);
+void run_documents(Bench& bench);
 // Two reading processes against one; two readers and a writer; opening. Stores are loaded once and then used by all three.
 void run_shared(Bench& bench);
 // How the file grows under steady overwriting; Utan only.
@@ -80,5 +94,29 @@ void remove_directory(const std::string& directory);
 [[nodiscard]] FileSizes sizes_of(const std::string& directory);
 // Writes everything in the directory back, so that the kernel does not do so during what follows.
 void settle(const std::string& directory);
+
+// ---- What sections share -------------------------------------------------------------------------------------------
+
+// Time per operation, by the clock and by the processor.
+void report_phase(Reporter& reporter, const std::string& name, const Phase& phase);
+// sizes_of, each number's name behind `prefix`.
+void report_sizes(Reporter& reporter, const std::string& prefix, const std::string& directory);
+// How often something else was at work on this process's core, and how often a page had to be read.
+void report_disturbance(Reporter& reporter);
+
+// Runs measure(system, directory, reporter) in a child of its own, on the last core, for each system in each round.
+template <class SystemType, class Measure>
+void take_turns(Bench& bench, const std::string& section, const std::vector<SystemType>& systems, unsigned round_count,
+                Measure&& measure) {
+  for (unsigned round = 0; round < round_count; ++round) {
+    for (const SystemType& system : systems) {
+      bench.say(section + ", round " + std::to_string(round + 1) + ", " + system.name);
+      const std::string directory = fresh_directory(bench, section);
+      Child child([&](Reporter& reporter) { measure(system, directory, reporter); }, {bench.cores.back()});
+      bench.record(section, system.name, "phases", round, child.finish());
+      remove_directory(directory);
+    }
+  }
+}
 
 }  // namespace bench

@@ -53,14 +53,29 @@ struct Value {
   }
 };
 
+// What keys are made of: any bytes, or 64 characters of ASCII, so that they are strings wherever strings must be UTF-8.
+enum class KeyText { bytes, ascii };
+
 class Workload {
  public:
-  explicit Workload(std::uint64_t seed) : key_seed_(mix(seed)), value_seed_(mix(seed + 1)) {}
+  explicit Workload(std::uint64_t seed, KeyText text = KeyText::bytes)
+      : key_seed_(mix(seed)),
+        value_seed_(mix(seed + 1)),
+        key_mask_(text == KeyText::ascii ? 0x3f3f3f3f3f3f3f3fu : ~std::uint64_t{0}),
+        key_base_(text == KeyText::ascii ? 0x3030303030303030u : 0) {}
 
   [[nodiscard]] Key key(RecordNumber record) const noexcept {
     const std::uint64_t first = mix(record ^ key_seed_);
-    return {{first, mix(first + record)}};
+    return {{(first & key_mask_) + key_base_, (mix(first + record) & key_mask_) + key_base_}};
   }
+
+  // The element of a list that was the n-th to be put into it: 40 bits.
+  [[nodiscard]] std::int64_t element(std::uint64_t n) const noexcept {
+    return static_cast<std::int64_t>(mix(n ^ value_seed_) >> 24);
+  }
+
+  // A random word that belongs to a record.
+  [[nodiscard]] std::uint64_t word(RecordNumber record) const noexcept { return mix(record ^ value_seed_); }
 
   // Every word depends on record and version. The version can be read back from the first one, see version_of.
   [[nodiscard]] Value value(RecordNumber record, Version version) const noexcept {
@@ -88,6 +103,8 @@ class Workload {
  private:
   std::uint64_t key_seed_;
   std::uint64_t value_seed_;
+  std::uint64_t key_mask_;
+  std::uint64_t key_base_;
 };
 
 // What a reader does with a value: reads bytes spread over both ends of it, so that no cache line of it is spared.

@@ -3,43 +3,10 @@
 #include <tkrzw_file_mmap.h>
 
 #include "../systems.h"
+#include "tkrzw.h"
 
 namespace bench {
 namespace {
-
-void must(const tkrzw::Status& status) {
-  if (!status.IsOK()) fail("tkrzw: " + tkrzw::ToString(status));
-}
-
-// Hands a value to `Use` where it lies, without the copy that Get makes.
-template <class Use>
-class Reader final : public tkrzw::DBM::RecordProcessor {
- public:
-  explicit Reader(Use& use) : use_(use) {}
-  std::string_view ProcessFull(std::string_view, std::string_view value) override {
-    use_(value);
-    is_found_ = true;
-    return NOOP;
-  }
-  [[nodiscard]] bool is_found() const { return is_found_; }
-
- private:
-  Use& use_;
-  bool is_found_ = false;
-};
-
-template <class Use>
-class EachReader final : public tkrzw::DBM::RecordProcessor {
- public:
-  explicit EachReader(Use& use) : use_(use) {}
-  std::string_view ProcessFull(std::string_view key, std::string_view value) override {
-    use_(key, value);
-    return NOOP;
-  }
-
- private:
-  Use& use_;
-};
 
 class TkrzwHash {
  public:
@@ -55,27 +22,27 @@ class TkrzwHash {
     // One read brings a whole record; the default of 48 bytes would take two, and is a tenth slower.
     tuning.min_read_size = 128;
     const std::int32_t options = access == Access::create ? tkrzw::File::OPEN_TRUNCATE : tkrzw::File::OPEN_NO_CREATE;
-    must(dbm_.OpenAdvanced(place.directory + "/store.tkh", access != Access::read, options, tuning));
+    tkrzw_must(dbm_.OpenAdvanced(place.directory + "/store.tkh", access != Access::read, options, tuning));
   }
-  void close() { must(dbm_.Close()); }
+  void close() { tkrzw_must(dbm_.Close()); }
 
-  void put(std::string_view key, std::string_view value) { must(dbm_.Set(key, value)); }
+  void put(std::string_view key, std::string_view value) { tkrzw_must(dbm_.Set(key, value)); }
   template <class Use>
   bool get(std::string_view key, Use&& use) {
-    Reader<std::remove_reference_t<Use>> reader(use);
-    must(dbm_.Process(key, &reader, false));
+    TkrzwReader<std::remove_reference_t<Use>> reader(use);
+    tkrzw_must(dbm_.Process(key, &reader, false));
     return reader.is_found();
   }
   bool erase(std::string_view key) {
     const tkrzw::Status status = dbm_.Remove(key);
     if (status == tkrzw::Status::NOT_FOUND_ERROR) return false;
-    must(status);
+    tkrzw_must(status);
     return true;
   }
   template <class Use>
   void each(Use&& use) {
-    EachReader<std::remove_reference_t<Use>> reader(use);
-    must(dbm_.ProcessEach(&reader, false));
+    TkrzwEachReader<std::remove_reference_t<Use>> reader(use);
+    tkrzw_must(dbm_.ProcessEach(&reader, false));
   }
 
  private:

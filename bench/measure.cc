@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,7 +13,7 @@ namespace {
 // Of a store's files the one with the records: every other one is named after it, with an addition.
 bool is_data(const std::filesystem::path& path) {
   const std::string name = path.filename().string();
-  return name == "store.utan" || name == "store.tkh" || name == "store.lmdb";
+  return name == "store.utan" || name == "store.tkh" || name == "store.tkt" || name == "store.lmdb";
 }
 
 }  // namespace
@@ -49,6 +50,26 @@ void settle(const std::string& directory) {
     (void)fsync(fd);
     close(fd);
   }
+}
+
+void report_phase(Reporter& reporter, const std::string& name, const Phase& phase) {
+  const double ops = static_cast<double>(phase.op_count);
+  reporter.number(name + ".wall_ns", phase.wall_ns / ops);
+  reporter.number(name + ".cpu_ns", phase.cpu_ns / ops);
+}
+
+void report_sizes(Reporter& reporter, const std::string& prefix, const std::string& directory) {
+  const FileSizes sizes = sizes_of(directory);
+  reporter.number(prefix + "data_apparent", sizes.data_apparent);
+  reporter.number(prefix + "data_allocated", sizes.data_allocated);
+  reporter.number(prefix + "side_allocated", sizes.side_allocated);
+}
+
+void report_disturbance(Reporter& reporter) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  reporter.number("preempted_count", static_cast<double>(usage.ru_nivcsw));
+  reporter.number("major_fault_count", static_cast<double>(usage.ru_majflt));
 }
 
 }  // namespace bench
