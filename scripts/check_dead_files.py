@@ -23,7 +23,7 @@ import re
 import subprocess
 import sys
 
-CHECKED_FOLDERS = ("bench", "cmake", "docs", "examples", "include", "models", "scripts", "src", "tests")
+CHECKED_FOLDERS = ("bench", "cmake", "docs", "examples", "include", "models", "scripts", "src", "tests", "tools")
 SOURCE_SUFFIXES = {".c", ".cc", ".h", ".hpp", ".pml"}
 NAMING_SUFFIXES = {".cmake", ".in", ".json", ".md", ".py", ".sh", ".txt"}
 NAMING_FILES = {"Makefile", "run", "setup"}
