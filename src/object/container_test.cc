@@ -48,16 +48,33 @@ class ContainerTest : public ::testing::Test {
     std::shared_ptr<Node> root;
   };
 
+  // Nodes name each other in cycles: who made them takes them apart.
+  void TearDown() override {
+    for (const std::weak_ptr<Node>& made : made_) {
+      if (const std::shared_ptr<Node> node = made.lock(); node != nullptr) {
+        std::map<std::string, Node::Entry> entries = std::move(node->entries);
+        std::vector<ModelValue> elements = std::move(node->elements);
+        node->entries.clear();
+        node->elements.clear();
+      }
+    }
+  }
+  std::shared_ptr<Node> make_node(const Node& node) {
+    auto out = std::make_shared<Node>(node);
+    made_.push_back(out);
+    return out;
+  }
+
   void open() { store_ = test::open_store(folder_.path("store")); }
 
   // A deep copy: the graph as it is.
-  static std::shared_ptr<Node> copy_of(const std::shared_ptr<Node>& root) {
+  std::shared_ptr<Node> copy_of(const std::shared_ptr<Node>& root) {
     std::map<const Node*, std::shared_ptr<Node>> copies;
     std::vector<std::pair<const Node*, Node*>> open;
     const auto copied = [&](const std::shared_ptr<Node>& node) {
       auto& copy = copies[node.get()];
       if (copy == nullptr) {
-        copy = std::make_shared<Node>(*node);
+        copy = make_node(*node);
         open.emplace_back(node.get(), copy.get());
       }
       return copy;
@@ -87,7 +104,7 @@ class ContainerTest : public ::testing::Test {
     return random_container(data, depth, static_cast<ContainerType>(1 + random_() % 4));
   }
   ModelValue random_container(Data& data, int depth, ContainerType type) {
-    auto node = std::make_shared<Node>(Node{type, {}, {}});
+    const std::shared_ptr<Node> node = make_node(Node{type, {}, {}});
     EXPECT_TRUE(data.begin(type).ok());
     const std::uint64_t size = random_() % (random_() % 20 == 0 ? 120 : 9);
     for (std::uint64_t i = 0; i < size; ++i) {
@@ -466,7 +483,8 @@ class ContainerTest : public ::testing::Test {
   Scalars scalars_{random_};
   std::uint64_t key_range_ = 60;
   std::unique_ptr<object::Store> store_;
-  std::shared_ptr<Node> root_ = std::make_shared<Node>(Node{ContainerType::collection, {}, {}});
+  std::vector<std::weak_ptr<Node>> made_;
+  std::shared_ptr<Node> root_ = make_node(Node{ContainerType::collection, {}, {}});
   std::vector<Handle> handles_;
   std::vector<Held> snapshots_;
 };

@@ -158,8 +158,11 @@ Result<bool> Iterator::next(Value& key, Value& value) {
   UTAN_TRY(snapshot_->usable());
   if (remaining_ == 0) return false;
   Result<bool> more = advance(key, value);
-  if (!more.ok()) [[unlikely]]
+  if (!more.ok()) [[unlikely]] {
+    // Where the cursor is now, nobody knows: it is not gone on with.
+    remaining_ = 0;
     return std::move(more).error().in(attachment_->path());
+  }
   remaining_ = more.value() ? remaining_ - 1 : 0;
   return more;
 }

@@ -155,8 +155,7 @@ Result<void> drop_item(heap::Build& build, const FoundItem& found) {
 
 // A new record of this key and value. The first spelling of a key stays.
 Result<Offset> record_for(heap::Build& build, const FoundItem& where, const EncodedKey& key, const Payload& value) {
-  if (where.there && where.item.key_tag != key.tag)
-    return make_record(build, where.item.key_tag, where.item.key, value);
+  if (where.there) return make_record(build, where.item.key_tag, where.item.key, value);
   return make_record(build, key.tag, key.bytes, value);
 }
 
