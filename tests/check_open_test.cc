@@ -1,7 +1,6 @@
 // Shows that the checker finds what is wrong with blocks that wait to be freed, that are free to be handed out, or both, in
 // images of a store that is open; and that no nonsense in them makes it crash, hang or read outside.
 //
-// Labels: small
 #include <gtest/gtest.h>
 
 #include <random>

@@ -2,7 +2,6 @@
 //
 // Damage is planted into the image of a store that is sound; where it is not the checksum that is to be found, the
 // checksum is made right again.
-// Labels: small
 #include <gtest/gtest.h>
 
 #include "support/check_fixture.h"

@@ -1,6 +1,5 @@
 // Shows that Data holds what it was given, in order, with numbers of containers, shared and cyclic ones too; that it owns
 // its bytes; that errors name the place and change nothing; and, beside a model, that it takes exactly what makes sense.
-// Labels: small
 #include "object/data.h"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,5 @@
 // Shows that whatever is wrong with a JSON text is an error that says where and what, never a crash or a dict that was meant
 // to be something else; also in texts that were cut or changed at random, that are too deep, or that are too long.
-// Labels: small
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,5 +1,4 @@
 // Shows that JSON loses nothing of data, to the limits of every type, and that anybody's JSON is read as one expects.
-// Labels: small
 #include "object/json.h"
 
 #include <gtest/gtest.h>

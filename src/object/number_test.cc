@@ -1,5 +1,4 @@
 // Shows that numbers add as Python's do: integers exactly, whatever their size, and reals rounded once.
-// Labels: small
 #include "object/number.h"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,5 @@
 // Shows that values as text come back bit for bit, up to their limits, and that nothing else is taken for their text.
 // The expected texts and bytes of large integers, of dates and of base64 were computed with Python.
-// Labels: small
 #include "object/text_form.h"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,5 @@
 // Shows that a list behaves as std::vector does under random operations, one or many in a build, that its nodes are as
 // full as they should be, that older commits keep what they had, and that nothing of an empty list remains.
-// Labels: small
 #include "tree/positional.h"
 
 #include <gtest/gtest.h>
