@@ -22,6 +22,7 @@ namespace {
 // A queue may hold this many commits that a pin blocks before their blocks move to chunks. Pins of single reads are
 // gone by then.
 constexpr std::uint64_t patience = 256;
+constexpr unsigned list_depth_max = 8;
 // Each common list is looked through once in so many scans, whatever its hint says.
 constexpr std::uint64_t thorough_interval = 1024;
 
@@ -239,7 +240,7 @@ bool Reclaimer::drain_unusual(Offset block, std::uint64_t i, std::uint64_t numbe
   if (patient && (blocking != 0 || blocks_in_list(entry, number, horizon))) return false;
   if (blocking == 0 && entry.how() == ReplacedEntry::How::list) {
     // The list keeps its own count; it is advanced here only when the list is done.
-    release_list(entry.offset(), number, horizon);
+    release_list(entry.offset(), number, horizon, 0);
     count_it();
     free(entry.offset());
     return true;
@@ -268,25 +269,29 @@ bool Reclaimer::blocks_in_list(ReplacedEntry entry, std::uint64_t replaced_by, c
 }
 
 // Frees the entries of a list that nobody sees itself, or lets them wait one by one.
-void Reclaimer::release_list(Offset offset, std::uint64_t replaced_by, const Horizon& horizon) {
+void Reclaimer::release_list(Offset offset, std::uint64_t replaced_by, const Horizon& horizon, unsigned depth) {
   auto* list = heap_->at<List>(offset);
   const std::uint64_t count = entries_of(*heap_, offset);
   while (list->drained < count) {
     const ReplacedEntry entry{list->entries()[list->drained]};
     std::atomic_ref<std::uint64_t>(list->drained).store(list->drained + 1, std::memory_order_release);
     step(Step::drain_counted);
-    if (plausible(*heap_, entry.offset())) release(entry, replaced_by, horizon);
+    if (plausible(*heap_, entry.offset())) release(entry, replaced_by, horizon, depth);
   }
 }
 
 // Frees what the entry names, or lets it wait. The caller has counted it already.
-void Reclaimer::release(ReplacedEntry entry, std::uint64_t replaced_by, const Horizon& horizon) {
+void Reclaimer::release(ReplacedEntry entry, std::uint64_t replaced_by, const Horizon& horizon, unsigned depth) {
   const std::uint64_t blocking = horizon.blocking(birth_of(*heap_, entry.offset()), replaced_by);
   if (blocking != 0) {
     wait(entry, replaced_by, blocking);
     return;
   }
-  if (entry.how() == ReplacedEntry::How::list) release_list(entry.offset(), replaced_by, horizon);
+  if (entry.how() == ReplacedEntry::How::list) {
+    // Lists of lists are made as few levels deep as the number of blocks needs. A chain of them is damage: it leaks.
+    if (depth == list_depth_max) return;
+    release_list(entry.offset(), replaced_by, horizon, depth + 1);
+  }
   free(entry.offset());
 }
 
@@ -416,7 +421,7 @@ void Reclaimer::work_on_taken(const Horizon& horizon) {
       const ReplacedEntry entry{waiting.entry};
       line_->taken.store(ChainWord::make(offset, i + 1).word, std::memory_order_release);
       step(Step::drain_counted);
-      if (plausible(*heap_, entry.offset())) release(entry, waiting.replaced_by, horizon);
+      if (plausible(*heap_, entry.offset())) release(entry, waiting.replaced_by, horizon, 0);
     }
     line_->taken.store(next_word, std::memory_order_release);
     free(offset);

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstring>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -183,10 +184,14 @@ Result<bool> Thread::publish(const Pinned& base, const Draft& draft) {
   return true;
 }
 
-void Thread::after_commits() {
-  reclaim();
-  // A pin that has blocked for so long may be that of somebody who died.
-  if (reclaimer_.queued() > 8 * drain_interval_) session_->adopt_dead_sometimes();
+void Thread::after_commits() noexcept {
+  // The commit is in: that there is no memory for what follows it must not look as if it were not. Later ones try again.
+  try {
+    reclaim();
+    // A pin that has blocked for so long may be that of somebody who died.
+    if (reclaimer_.queued() > 8 * drain_interval_) session_->adopt_dead_sometimes();
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 void Thread::reclaim() {

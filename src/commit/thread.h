@@ -117,14 +117,13 @@ class Thread {
     UTAN_TRY(session_->prepare_writing());
     for (bool first = true;; first = false) {
       Pinned base;
-      Result<unsigned> pinned = pin(base);
-      if (!pinned.ok()) [[unlikely]] {
-        build_.discard();
-        return std::move(pinned).error();
-      }
-      const unsigned pin_index = pinned.value();
       // Where memory for something else than blocks runs out, nothing of the build may be left behind.
-      Unwinding unwinding{this, pin_index};
+      Unwinding unwinding{this, no_pin};
+      Result<unsigned> pinned = pin(base);
+      if (!pinned.ok()) [[unlikely]]
+        return std::move(pinned).error();
+      const unsigned pin_index = pinned.value();
+      unwinding.pin_index = pin_index;
       const CommitNumber number{std::max(base.number().value + 1, number_floor_)};
       if (first) {
         build_.begin(base.view, number);
@@ -222,11 +221,11 @@ class Thread {
       if (thread == nullptr) [[likely]]
         return;
       thread->build_.discard();
-      thread->unpin(pin_index);
+      if (pin_index != no_pin) thread->unpin(pin_index);
     }
   };
 
-  void after_commits();
+  void after_commits() noexcept;
   bool pin_open_first(format::PinSlot& slot, Pinned& out);
   Result<unsigned> pin_beyond(Pinned& out);
   Error damaged_head();
@@ -234,6 +233,7 @@ class Thread {
   Result<void> list_replaced(format::CommitBlock* block);
 
   static constexpr int pin_tries_max = 64;
+  static constexpr unsigned no_pin = ~0u;
 
   Session* session_;
   const heap::Heap* heap_;
