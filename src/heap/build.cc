@@ -38,7 +38,7 @@ void Build::rebase(const View& base, CommitNumber number) {
     DCHECK(freed);
     static_cast<void>(freed);
   }
-  dropped_.clear();
+  dropped_.shrink(kept_dropped_);
   replaced_.clear();
   if (own_known_ != 0) [[unlikely]]
     forget_own();
@@ -53,7 +53,7 @@ void Build::rebase(const View& base, CommitNumber number) {
 }
 
 void Build::discard() {
-  kept_ = 0;
+  kept_ = kept_dropped_ = 0;
   rebase(view_, number_);
   allocator_->end_build();
 }
@@ -61,7 +61,7 @@ void Build::discard() {
 void Build::published() {
   if (own_known_ != 0) [[unlikely]]
     forget_own();
-  kept_ = 0;
+  kept_ = kept_dropped_ = 0;
   replaced_.clear();
   // Recorded until now: killed from here on, what was dropped leaks.
   allocator_->end_build();

@@ -105,7 +105,10 @@ class Build {
   }
 
   // What has been made so far outlives a lost race: the record, without the path to it.
-  void keep_made() { kept_ = made_count(); }
+  void keep_made() {
+    kept_ = made_count();
+    kept_dropped_ = dropped_.size();
+  }
 
   // After a lost race: gives back everything but what is kept, which is stamped with the new number.
   void rebase(const View& base, CommitNumber number);
@@ -131,6 +134,7 @@ class Build {
   SmallList<Offset, 8> dropped_;    // made, and dropped again
   Replaced replaced_;
   std::size_t kept_ = 0;
+  std::size_t kept_dropped_ = 0;  // of `dropped_`: those that are among what is kept
   // The blocks of a build of many, so that finding one is not a search through all of them; filled when asked.
   static constexpr std::uint64_t own_scanned_max = 32;
   mutable std::unordered_set<std::uint64_t> own_;
