@@ -36,15 +36,14 @@ utan_code utan_data_add(utan_data* data, const utan_value* value) {
     Given given;
     const Result<Value> plain = given.value(value, data->attachment);
     if (!plain.ok()) return fail(plain.error());
-    const Result<void> added = data->data.add(plain.value());
-    if (!added.ok() || plain->tag != utan::format::Tag::container) return done(added);
+    if (plain->tag != utan::format::Tag::container) return done(data->data.add(plain.value()));
+    // Held from before it is named here, also where a snapshot had it: from then on this is a way to it.
     utan::object::Container& container = *value->container->container;
-    data->attachment = &container.attachment();
-    if (container.snapshot() != nullptr) return UTAN_OK;
     Result<utan::object::Hold> hold = utan::object::Hold::take(container.attachment(), container.id());
     if (!hold.ok()) return fail(hold.error());
     data->holds.push_back(std::move(hold).value());
-    return UTAN_OK;
+    data->attachment = &container.attachment();
+    return done(data->data.add(plain.value()));
   });
 }
 

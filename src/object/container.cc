@@ -180,6 +180,7 @@ Result<std::unique_ptr<Container>> Container::create(Attachment& attachment, Con
 struct Container::Put {
   bool only_if_absent = false;
   const Value* expected = nullptr;  // only if this is there
+  bool* already = nullptr;          // set if nothing changed because the same container was there
 };
 
 // Puts a value into a place that was found. False: nothing changed.
@@ -195,7 +196,10 @@ Result<bool> Container::put(Edit& edit, Place& place, Input& value, const Put& h
     if (!same) return false;
   }
   UTAN_TRY(value.make(edit));
-  if (Edit::holds(place, value.payload())) return false;
+  if (Edit::holds(place, value.payload())) {
+    if (how.already != nullptr) *how.already = true;
+    return false;
+  }
   UTAN_TRY(value.add_to(edit));
   UTAN_TRY(edit.put(place, value.payload()));
   return true;
@@ -217,11 +221,13 @@ Result<void> Container::set(const Value& key, Input& value) {
 
 Result<bool> Container::add(const Value& key, Input& value) {
   if (type_ == ContainerType::list) return no_such("add");
-  return put(key, value, Put{true, nullptr});
+  return put(key, value, Put{true, nullptr, nullptr});
 }
 
 Result<bool> Container::replace(const Value& key, const Value& expected, Input& value) {
-  return put(key, value, Put{false, &expected});
+  bool already = false;
+  UTAN_ASSIGN(const bool changed, put(key, value, Put{false, &expected, &already}));
+  return changed || already;
 }
 
 Result<bool> Container::erase(const Value& key) {

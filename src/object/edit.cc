@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <string>
 
 #include "tree/positional.h"
@@ -18,9 +19,12 @@ using format::WordKind;
 // --- Names -------------------------------------------------------------------------------------------------------------
 
 Ids::~Ids() {
-  // No commit used them.
-  auto& free_ids = thread_->leftovers().free_ids;
-  free_ids.insert(free_ids.end(), ids_.begin(), ids_.end());
+  // No commit used them. Where there is no memory to note that, they stay unused until a collection.
+  try {
+    auto& free_ids = thread_->leftovers().free_ids;
+    free_ids.insert(free_ids.end(), ids_.begin(), ids_.end());
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 ObjectId Ids::take() {
@@ -198,6 +202,8 @@ Result<Offset> Edit::drop_first(ContainerType type, Offset root, std::uint64_t& 
   if (type == ContainerType::list) return drop_first_of_list(root, budget);
   if (type == ContainerType::table) return drop_first_of_table(root, budget);
   UTAN_ASSIGN(const Count count, item_count(view(), Mapping{type, root}));
+  // A count of zero with something below it would go on for ever.
+  if (count.value == 0) return view().damage(root, format::Kind::sorted);
   const std::uint64_t taken = std::min(budget, count.value);
   UTAN_ASSIGN(const Halves halves, split_mapping(*build_, Mapping{type, root}, taken));
   ItemCursor cursor(view(), Mapping{type, halves.first});
@@ -216,6 +222,7 @@ Result<Offset> Edit::drop_first(ContainerType type, Offset root, std::uint64_t& 
 Result<Offset> Edit::drop_first_of_list(Offset root, std::uint64_t& budget) {
   using Halves = std::pair<Offset, Offset>;
   UTAN_ASSIGN(const Count count, tree::list_count(view(), root));
+  if (count.value == 0) return view().damage(root, format::Kind::list_leaf);
   const std::uint64_t taken = std::min(budget, count.value);
   UTAN_ASSIGN(const Halves halves, tree::list_split(*build_, root, taken));
   tree::ListCursor cursor(view(), halves.first);
@@ -250,8 +257,10 @@ Result<Offset> Edit::drop_first_of_table(Offset root, std::uint64_t& budget) {
       UTAN_TRY(unlink(container_in(value.bytes)));
     UTAN_ASSIGN(mapping.root, erase_item(*build_, mapping, found, hash_seed_));
   }
-  budget -= keys.size();
   UTAN_ASSIGN(const Count rest, tree::record_count(view(), mapping.root));
+  // All that there is was gone through, and its count says that there is more.
+  if (rest.value != 0 && keys.size() < budget) return view().damage(mapping.root, format::Kind::table_root);
+  budget -= keys.size();
   if (rest.value != 0) return mapping.root;
   UTAN_TRY(tree::drop_empty_table(*build_, mapping.root));
   return Offset{};

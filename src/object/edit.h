@@ -149,7 +149,7 @@ class Edit {
   // many commits.
   Result<void> leave_to_orphan(format::ContainerType type, Offset root);
   // Drops up to `budget` entries of what begins at `root`, with what they name, and answers where the rest begins.
-  // `budget` becomes less by their number, and by one for a container that has none.
+  // `budget`, which is not 0, becomes less by their number. Code::corruption if there are none.
   Result<Offset> drop_first(format::ContainerType type, Offset root, std::uint64_t& budget);
   // The container begins at `root` now; `entry` is what was found of it.
   Result<void> set_root(format::ObjectId id, const format::ObjectEntry& entry, Offset root);

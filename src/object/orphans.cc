@@ -1,6 +1,7 @@
 #include "object/orphans.h"
 
 #include <algorithm>
+#include <new>
 #include <vector>
 
 #include "commit/holds.h"
@@ -59,7 +60,8 @@ Result<bool> work_off_some(Thread& thread, std::vector<Leftovers::Orphan>& ready
   std::vector<ObjectId> new_orphans;
   std::vector<ObjectId> free_ids;
   std::size_t done = 0;
-  UTAN_ASSIGN(const bool changed, thread.commit([&](heap::Build& build, const Pinned&, Draft& draft) -> Result<bool> {
+  bool damaged = false;
+  const Result<bool> changed = thread.commit([&](heap::Build& build, const Pinned&, Draft& draft) -> Result<bool> {
     ids.begin_attempt();
     Edit edit(build, draft, thread.hash_seed(), ids);
     free_ids.clear();
@@ -68,7 +70,12 @@ Result<bool> work_off_some(Thread& thread, std::vector<Leftovers::Orphan>& ready
     bool changes = false;
     while (done < ready.size() && done < containers_per_commit && budget > 0) {
       const ObjectId id = ready[done].id;
-      UTAN_ASSIGN(const Outcome outcome, empty_some(edit, ready[done], budget));
+      Result<Outcome> emptied = empty_some(edit, ready[done], budget);
+      if (!emptied.ok()) {
+        damaged = emptied.code() == Code::corruption || emptied.code() == Code::gone;
+        return std::move(emptied).error();
+      }
+      const Outcome outcome = *emptied;
       changes |= outcome != Outcome::named;
       if (outcome == Outcome::begun) break;
       if (outcome == Outcome::removed && id.generation() < format::object_generation_max)
@@ -77,9 +84,15 @@ Result<bool> work_off_some(Thread& thread, std::vector<Leftovers::Orphan>& ready
     }
     new_orphans = edit.take_orphans();
     return changes;
-  }));
+  });
+  if (!changed.ok()) {
+    if (!damaged) return false;
+    // What is damaged stays as it is, and does not keep the others.
+    ready.erase(ready.begin() + static_cast<std::ptrdiff_t>(done));
+    return true;
+  }
   ready.erase(ready.begin(), ready.begin() + static_cast<std::ptrdiff_t>(done));
-  if (!changed) return done > 0;
+  if (!changed.value()) return done > 0;
   ids.used();
   Leftovers& leftovers = thread.leftovers();
   leftovers.free_ids.insert(leftovers.free_ids.end(), free_ids.begin(), free_ids.end());
@@ -120,13 +133,15 @@ bool work_off(Thread& thread, std::uint64_t commits_max) {
 
 }  // namespace
 
-void after_write(commit::Attachment&, Thread& thread, std::span<const ObjectId> orphans) {
+void after_write(commit::Attachment&, Thread& thread, std::span<const ObjectId> orphans) noexcept try {
   Leftovers& leftovers = thread.leftovers();
   const std::uint64_t number = thread.last_number().value;
   for (const ObjectId id : orphans) leftovers.orphans.push_back({id, number});
   if (leftovers.orphans.size() < std::max(due_min, leftovers.orphans_due)) return;
   // More than come in meanwhile, but not so many that one call takes much longer than others.
   if (!work_off(thread, 8)) thread.session().adopt_dead_sometimes();
+} catch (const std::bad_alloc&) {
+  // The commit is in: what cannot be noted for want of memory is left to a collection.
 }
 
 bool work_off_orphans(Thread& thread) {

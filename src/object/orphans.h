@@ -19,7 +19,8 @@ namespace utan::object {
 
 // Notes the containers that the thread's last commit left without a name, and works off some of those that it noted
 // before, once there are enough of them to be worth the look at all pins.
-void after_write(commit::Attachment& attachment, commit::Thread& thread, std::span<const format::ObjectId> orphans);
+void after_write(commit::Attachment& attachment, commit::Thread& thread,
+                 std::span<const format::ObjectId> orphans) noexcept;
 
 // Works off everything that can be. False: some are seen or held, or the store cannot be written.
 bool work_off_orphans(commit::Thread& thread);
