@@ -267,8 +267,8 @@ TEST_F(Check, AKeyThatIsInATableTwice) {
         const std::uint64_t from = image.record_in(bucket, 0);
         const std::uint64_t to = image.record_in(bucket, 1);
         auto* record = image.at<format::Record>(to);
-        ASSERT_EQ(record->key_size, image.at<format::Record>(from)->key_size) << "the test needs two of one size";
-        std::memcpy(const_cast<std::byte*>(record->key()), image.at<format::Record>(from)->key(), record->key_size);
+        ASSERT_EQ(record->key_size(), image.at<format::Record>(from)->key_size()) << "the test needs two of one size";
+        std::memcpy(const_cast<std::byte*>(record->key()), image.at<format::Record>(from)->key(), record->key_size());
         image.seal(to);
         slots->entries()[1] =
             format::BucketEntry::make(format::BucketEntry{slots->entries()[0]}.tag(), Offset{to}).word;
@@ -300,9 +300,9 @@ TEST_F(Check, KeysAndValuesOfRecords) {
   change_tags("a big integer is none", Tag::string, Tag::big_integer);
   change_tags("names container 0 of generation", Tag::string, Tag::container);
   expect(
-      "a key cannot have", [&](Image& image) { image.at<format::Record>(record)->key_size = 65537; }, record);
+      "a key cannot have", [&](Image& image) { image.at<format::Record>(record)->set_sizes(65537, 1); }, record);
   expect(
-      "is longer than its block", [&](Image& image) { image.at<format::Record>(record)->value_size = 65537; }, record);
+      "is longer than its block", [&](Image& image) { image.at<format::Record>(record)->set_sizes(3, 65537); }, record);
 }
 
 // --- Ordered trees -----------------------------------------------------------------------------------------------------

@@ -33,6 +33,8 @@ void utan_data_clear(utan_data* data) {
 
 utan_code utan_data_add(utan_data* data, const utan_value* value) {
   return guarded([&]() -> utan_code {
+    if (Value usual; utan::capi::plain_quickly(*value, usual)) [[likely]]
+      return done(data->data.add(usual));
     Given given;
     const Result<Value> plain = given.value(value, data->attachment);
     if (!plain.ok()) return fail(plain.error());

@@ -91,6 +91,33 @@ class Given {
   std::vector<std::unique_ptr<format::Value[]>> tuples_;
 };
 
+// The value, if it is one of the plain types that hold no more than bytes or a word; else nothing was done.
+[[gnu::always_inline]] inline bool plain_quickly(const utan_value& given, format::Value& out) {
+  switch (given.type) {
+    case UTAN_STRING:
+    case UTAN_BYTES:
+      out.bytes = bytes(given.data, given.size);
+      break;
+    case UTAN_INTEGER:
+    case UTAN_DATETIME:
+    case UTAN_DATETIME_UTC:
+      out.bits = static_cast<std::uint64_t>(given.integer);
+      break;
+    case UTAN_BOOLEAN:
+      out.bits = given.integer != 0 ? 1 : 0;
+      break;
+    case UTAN_REAL:
+      out = format::Value::real(given.real);
+      break;
+    case UTAN_NULL:
+      break;
+    default:
+      return false;
+  }
+  out.tag = static_cast<format::Tag>(given.type);
+  return true;
+}
+
 // Code::invalid: the data names containers of another store.
 Result<void> check_store(const utan_data& data, const commit::Attachment& attachment);
 
@@ -101,7 +128,7 @@ class GivenInput {
 
  private:
   Given given_;
-  std::optional<object::Input> input_;
+  object::Input input_;
 };
 
 // The usual case of utan_get and utan_get_at; `unusual`: nothing was done.
@@ -116,13 +143,16 @@ void hand_over(object::Loan loan, commit::Attachment& attachment, const std::sha
 void hand_over(const object::Value& value, utan_value* out);
 // A value that somebody else keeps; tuples are made in `tuples`.
 void show_other(const format::Value& value, Tuples& tuples, utan_value* out);
-inline void show(const format::Value& value, Tuples& tuples, utan_value* out) {
-  if (!format::is_text(value.tag)) return show_other(value, tuples, out);
+inline void show_text(const format::Value& value, utan_value* out) {
   out->data = value.bytes.data();
   out->size = value.bytes.size();
   out->type = static_cast<utan_type>(value.tag);
   out->reserved0 = 0;
   out->reserved[0] = out->reserved[1] = 0;
+}
+inline void show(const format::Value& value, Tuples& tuples, utan_value* out) {
+  if (format::is_text(value.tag)) return show_text(value, out);
+  show_other(value, tuples, out);
 }
 
 format::ContainerType type_of(std::uint32_t type);

@@ -102,12 +102,12 @@ Result<object::Input*> GivenInput::input(const utan_value* given, const commit::
   if (given != nullptr && given->type == UTAN_DATA) {
     if (given->plain == nullptr) return Error(Code::invalid, "a value is data, but there is none");
     UTAN_TRY(check_store(*given->plain, attachment));
-    input_.emplace(given->plain->data);
+    input_.is(given->plain->data);
   } else {
     UTAN_ASSIGN(const Value value, given_.value(given, &attachment));
-    input_.emplace(value);
+    input_.is(value);
   }
-  return &*input_;
+  return &input_;
 }
 
 utan_code get_quickly(const utan_container* container, const utan_value* keys, std::size_t key_count,

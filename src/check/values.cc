@@ -62,26 +62,28 @@ CommitWalk::RecordFound CommitWalk::walk_record(Offset offset) {
   const Found block = follow(offset, Kind::record, "record");
   if (!block) return {};
   const auto* record = block.as<format::Record>();
-  // A copy: what is compared is what is used, also where somebody writes to the file whom nobody keeps from it.
-  const format::Record fixed = *record;
+  // Copies: what is compared is what is used, also where somebody writes to the file whom nobody keeps from it.
+  const format::Record::Sizes sizes = record->sizes();
+  const Tag key_tag = record->key_tag();
+  const Tag tag = record->value_tag();
   ++entry_count_;
-  if (fixed.key_size > format::key_size_max) {
-    problem(offset, "a key cannot have " + std::to_string(fixed.key_size) + " bytes");
+  if (sizes.key > format::key_size_max) {
+    problem(offset, "a key cannot have " + std::to_string(sizes.key) + " bytes");
     lost_some_ = true;
     return {};
   }
-  if (fixed.value_size > format::value_size_max)
-    problem(offset, "a value cannot have " + std::to_string(fixed.value_size) + " bytes");
-  if (!check_payload_sum(block, fixed.size())) return {};
-  const Tag tag = fixed.value_tag();
-  const std::byte* const value = record->key() + fixed.key_size;
+  if (sizes.value > format::value_size_max)
+    problem(offset, "a value cannot have " + std::to_string(sizes.value) + " bytes");
+  if (!check_payload_sum(block, sizes.head + sizes.key + (format::is_large(tag) ? 8 : sizes.value))) return {};
+  const auto* const key = reinterpret_cast<const std::byte*>(record) + sizes.head;
+  const std::byte* const value = key + sizes.key;
   if (format::is_large(tag)) {
-    walk_extents(offset, tag, Offset{word_of({value, 8})}, fixed.value_size);
+    walk_extents(offset, tag, Offset{word_of({value, 8})}, sizes.value);
   } else {
-    check_value(offset, tag, {value, fixed.value_size});
+    check_value(offset, tag, {value, sizes.value});
   }
   RecordFound out;
-  if (check_key(offset, fixed.key_tag(), {record->key(), fixed.key_size}, out.key)) out.record = record;
+  if (check_key(offset, key_tag, {key, sizes.key}, out.key)) out.record = record;
   return out;
 }
 

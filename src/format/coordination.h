@@ -25,7 +25,7 @@ using AtomicWord = std::atomic<std::uint64_t>;
 inline constexpr std::size_t cache_line = 64;
 
 inline constexpr char coordination_magic[8] = {'\x89', 'U', 't', 'L', '\r', '\n', '\x1a', '\0'};
-inline constexpr std::uint32_t coordination_version = 3;
+inline constexpr std::uint32_t coordination_version = 4;
 
 inline constexpr std::uint64_t process_entry_count = 4096;
 inline constexpr std::uint64_t line_count_max =
@@ -139,7 +139,7 @@ struct alignas(cache_line) Line {
 };
 // An odd number of cache lines, so that the pins of many lines do not all fall into one set of a cache.
 static_assert(sizeof(Line) / cache_line % 2 == 1);
-static_assert(sizeof(Line) == 13120 && offsetof(Line, owner) == 64 && offsetof(Line, pending) == 128 &&
+static_assert(sizeof(Line) == 13376 && offsetof(Line, owner) == 64 && offsetof(Line, pending) == 128 &&
               offsetof(Line, build_count) == 192 && offsetof(Line, allocator) == 384 &&
               offsetof(Line, extra_pins) == 2432 && offsetof(Line, stash) == 3136);
 

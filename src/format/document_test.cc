@@ -69,7 +69,7 @@ std::vector<Layout> layouts() {
        FIELD(CommitBlock, container_count), FIELD(CommitBlock, time_ns), FIELD(CommitBlock, record),
        FIELD(CommitBlock, log_offset), FIELD(CommitBlock, reserved), FIELD(CommitBlock, owner_next),
        FIELD(CommitBlock, replaced_count), FIELD(CommitBlock, reserved2), FIELD(CommitBlock, replaced)}},
-      {"Record", sizeof(Record), {FIELD(Record, header), FIELD(Record, key_size), FIELD(Record, value_size)}},
+      {"Record", sizeof(Record), {FIELD(Record, header), FIELD(Record, packed), FIELD(Record, next)}},
       {"ValueBlock", sizeof(ValueBlock), {FIELD(ValueBlock, header), FIELD(ValueBlock, size)}},
       {"Extent", sizeof(Extent), {FIELD(Extent, header)}},
       {"Bucket", sizeof(Bucket), {FIELD(Bucket, header)}},
@@ -145,6 +145,11 @@ std::map<std::string, std::vector<Part>> words() {
     out.header.aux = static_cast<std::uint16_t>(word);
     return out;
   };
+  const auto packed = [](std::uint64_t word) {
+    Record out{};
+    out.packed = static_cast<std::uint32_t>(word);
+    return out;
+  };
   return {
       {"HeadWord",
        {{"tag", 0, 20, [](std::uint64_t w) { return HeadWord{w}.matches(w & 0xfffff) ? w & 0xfffff : ~w; }},
@@ -201,6 +206,9 @@ std::map<std::string, std::vector<Part>> words() {
       {"list node's aux",
        {{"count", 0, 8, [](std::uint64_t w) { return ListAux{static_cast<std::uint16_t>(w)}.count(); }},
         {"height", 8, 8, [](std::uint64_t w) { return ListAux{static_cast<std::uint16_t>(w)}.height(); }}}},
+      {"packed sizes",
+       {{"size of the key", 0, 12, [packed](std::uint64_t w) { return packed(w).key_size(); }},
+        {"size of the value", 12, 20, [packed](std::uint64_t w) { return packed(w).value_size(); }}}},
       {"record's aux",
        {{"tag of the key", 0, 8, [record](std::uint64_t w) { return static_cast<std::uint64_t>(record(w).key_tag()); }},
         {"tag of the value", 8, 8,
@@ -228,7 +236,7 @@ const Numbers tags = {
     NAMED(Tag, tuple), NAMED(Tag, container), NAMED(Tag, extended), NAMED(Tag, negative_zero),
     NAMED(Tag, spelled_tuple), NAMED(Tag, large)};
 const Numbers constants = {
-    NUMBER(format_version), NUMBER(coordination_version), NUMBER(page_size), NUMBER(segment_size),
+    NUMBER(format_version), NUMBER(format_version_oldest), NUMBER(coordination_version), NUMBER(page_size), NUMBER(segment_size),
     NUMBER(segments_per_region), NUMBER(region_size), NUMBER(region_metadata_segments), NUMBER(run_segments_max),
     NUMBER(header_offset), NUMBER(checkpoint_slots_offset), NUMBER(checkpoint_slot_count),
     NUMBER(checkpoint_slot_size), NUMBER(regions_offset), NUMBER(bitmap_size), NUMBER(descriptors_in_region),

@@ -17,10 +17,11 @@ Result<FileHeader> choose_header(const FileHeader& first, const FileHeader& seco
   }
   if (!marked) return Error(Code::format, "this is not a Utan store: it does not begin with Utan's mark");
   if (best == nullptr) return Error(Code::corruption, "both copies of the header fail their checksum");
-  if (best->version > format_version || best->version == 0) {
+  if (best->version > format_version || best->version < format_version_oldest) {
     return Error(Code::version, "the store has format version " + std::to_string(best->version) +
-                                    "; this library reads up to " + std::to_string(format_version) +
-                                    ": use a newer Utan");
+                                    "; this library reads versions " + std::to_string(format_version_oldest) + " to " +
+                                    std::to_string(format_version) + ": use " +
+                                    (best->version > format_version ? "a newer" : "the older") + " Utan");
   }
   if (file_size.value < file_size_min) {
     return Error(Code::corruption, "the file is truncated: " + std::to_string(file_size.value) +

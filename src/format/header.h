@@ -19,7 +19,8 @@ namespace utan::format {
 inline constexpr std::uint64_t commit_number_max = std::uint64_t{1} << 63;
 
 inline constexpr char magic[8] = {'\x89', 'U', 't', 'a', 'n', '\r', '\n', '\x1a'};
-inline constexpr std::uint32_t format_version = 1;
+inline constexpr std::uint32_t format_version = 2;
+inline constexpr std::uint32_t format_version_oldest = 2;  // that is still read
 
 // Durability as the store keeps it.
 enum class Durability : std::uint32_t { interval = 0, commit = 1, manual = 2 };

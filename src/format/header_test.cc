@@ -92,6 +92,7 @@ TEST(Header, SaysWhatIsWrong) {
   };
   EXPECT_EQ(changed([](FileHeader&) {}), Code::ok);
   EXPECT_EQ(changed([](FileHeader& h) { h.version = format_version + 1; }), Code::version);
+  EXPECT_EQ(changed([](FileHeader& h) { h.version = format_version_oldest - 1; }), Code::version);
   EXPECT_EQ(changed([](FileHeader& h) { h.version = 0; }), Code::version);
   EXPECT_EQ(changed([](FileHeader& h) { h.chunk_size = chunk_size_min - 1; }), Code::corruption);
   EXPECT_EQ(changed([](FileHeader& h) { h.chunk_size = chunk_size_max + 1; }), Code::corruption);

@@ -605,17 +605,13 @@ bool class_of_key(Tag tag, KeyClass& out) {
   }
 }
 
-Result<EncodedKey> KeyBuffer::encode(const Value& key) {
+Result<EncodedKey> KeyBuffer::encode_other(const Value& key) {
   EncodedKey out;
   out.tag = key.tag;
   if (!class_of_key(key.tag, out.key_class)) return Error(Code::type, "a container or such a value cannot be a key");
-  if (key.tag == Tag::string || key.tag == Tag::bytes) {
-    if (key.bytes.size() > key_size_max) {
-      return Error(Code::too_large, "a key has at most " + std::to_string(key_size_max) + " bytes, not " +
-                                        std::to_string(key.bytes.size()));
-    }
-    out.order = out.bytes = key.bytes;
-    return out;
+  if (is_text(key.tag)) {
+    return Error(Code::too_large, "a key has at most " + std::to_string(key_size_max) + " bytes, not " +
+                                      std::to_string(key.bytes.size()));
   }
   bytes_.clear();
   spelling_.clear();

@@ -28,9 +28,11 @@
 // Thread safety: pure functions; a KeyBuffer belongs to one thread.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <vector>
@@ -73,9 +75,14 @@ class KeyBuffer {
   // Code::type: a value that cannot be a key (NaN, a container, a value of a codec), also within a tuple.
   // Code::too_large: more than key_size_max bytes, or tuples too deep. What it answers is valid until the next call, and
   // as long as the value's bytes.
-  Result<EncodedKey> encode(const Value& key);
+  Result<EncodedKey> encode(const Value& key) {
+    if (is_text(key.tag) && key.bytes.size() <= key_size_max) [[likely]]
+      return EncodedKey{key.tag, key.tag == Tag::string ? KeyClass::string : KeyClass::bytes, key.bytes, key.bytes};
+    return encode_other(key);
+  }
 
  private:
+  Result<EncodedKey> encode_other(const Value& key);
   std::vector<std::byte> bytes_;
   std::vector<std::byte> spelling_;
 };
@@ -105,5 +112,11 @@ class KeyDecoder {
 
 // The order of all keys: negative, zero or positive.
 int compare_keys(const EncodedKey& a, const EncodedKey& b);
+// The first of what is compared, as a number: where those of two keys differ, they are in the same order.
+inline std::uint64_t head_of_key(const EncodedKey& key) {
+  std::uint64_t order = 0;
+  if (!key.order.empty()) std::memcpy(&order, key.order.data(), std::min<std::size_t>(key.order.size(), sizeof order));
+  return std::uint64_t{static_cast<std::uint8_t>(key.key_class)} << 56 | __builtin_bswap64(order) >> 8;
+}
 
 }  // namespace utan::format

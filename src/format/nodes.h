@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 
 #include "base/types.h"
@@ -61,23 +62,72 @@ inline std::uint64_t load_commit_number(const CommitBlock* block) {
 
 // --- Record: key and value -------------------------------------------------------------------------------------------
 
-// header.aux: tag of the key (low byte) and of the value (high byte). Then key_size bytes of key and value_size bytes
-// of value; if the value's tag is large, then 8 bytes instead: the offset of the list of its extents.
+// header.aux: tag of the key (low byte) and of the value (high byte). Then the sizes of both, packed, and behind them the
+// key and the value; if the value's tag is large, then 8 bytes instead: the offset of the list of its extents. Sizes that
+// cannot be packed follow as two numbers of 32 bits, before the key.
 struct Record {
   BlockHeader header;
-  std::uint32_t key_size;
-  std::uint32_t value_size;
+  std::uint32_t packed;  // the size of the key in its low 12 bits, and that of the value; all ones: not packed
+  std::byte next[4];     // the first bytes of what follows
 
-  const std::byte* key() const { return reinterpret_cast<const std::byte*>(this + 1); }
-  const std::byte* value() const { return key() + key_size; }
+  static constexpr std::uint32_t not_packed = ~std::uint32_t{0};
+  static constexpr unsigned key_bits = 12;
+  static constexpr std::uint64_t packed_key_max = (1U << key_bits) - 2;
+  static constexpr std::uint64_t packed_value_max = (1U << (32 - key_bits)) - 2;
+  static constexpr std::uint64_t head_size_min = sizeof(BlockHeader) + 4;
+  static constexpr std::uint64_t head_size_max = head_size_min + 8;
+
+  struct Sizes {
+    std::uint64_t head;  // where the key begins
+    std::uint64_t key;
+    std::uint64_t value;
+  };
+  // head_size_max bytes of it must be inside the file.
+  Sizes sizes() const {
+    const std::uint32_t word = packed;
+    if (word != not_packed) [[likely]]
+      return {head_size_min, word & ((1U << key_bits) - 1), word >> key_bits};
+    std::uint32_t sizes[2];
+    std::memcpy(sizes, bytes() + head_size_min, sizeof sizes);
+    return {head_size_max, sizes[0], sizes[1]};
+  }
+  std::uint64_t key_size() const { return sizes().key; }
+  std::uint64_t value_size() const { return sizes().value; }
+  const std::byte* key() const { return bytes() + sizes().head; }
+  const std::byte* value() const {
+    const Sizes all = sizes();
+    return bytes() + all.head + all.key;
+  }
   Tag key_tag() const { return static_cast<Tag>(header.aux & 0xff); }
   Tag value_tag() const { return static_cast<Tag>(header.aux >> 8); }
   // Bytes of the whole block that are in use.
   std::uint64_t size() const {
-    return sizeof(Record) + std::uint64_t{key_size} + (is_large(value_tag()) ? 8 : std::uint64_t{value_size});
+    const Sizes all = sizes();
+    return all.head + all.key + (is_large(value_tag()) ? 8 : all.value);
   }
+
+  // Of one that is to be made: how many bytes come before its key.
+  static constexpr std::uint64_t head_size(std::uint64_t key_size, std::uint64_t value_size) {
+    return key_size <= packed_key_max && value_size <= packed_value_max ? head_size_min : head_size_max;
+  }
+  // Answers where the key is to be put.
+  std::byte* set_sizes(std::uint64_t key_size, std::uint64_t value_size) {
+    auto* const start = reinterpret_cast<std::byte*>(this) + head_size_min;
+    if (head_size(key_size, value_size) == head_size_min) [[likely]] {
+      packed = static_cast<std::uint32_t>(key_size | value_size << key_bits);
+      return start;
+    }
+    packed = not_packed;
+    const std::uint32_t both[2] = {static_cast<std::uint32_t>(key_size), static_cast<std::uint32_t>(value_size)};
+    std::memcpy(start, both, sizeof both);
+    return start + sizeof both;
+  }
+
+ private:
+  const std::byte* bytes() const { return reinterpret_cast<const std::byte*>(this); }
 };
-static_assert(sizeof(Record) == 24 && std::is_trivially_copyable_v<Record>);
+static_assert(sizeof(Record) == 24 && offsetof(Record, next) == Record::head_size_min &&
+              std::is_trivially_copyable_v<Record>);
 
 // A value that has no room where it belongs: in a list's word, in the block of a small dict. header.aux: its tag. Then
 // `size` bytes of value; if the tag is large, then 8 bytes instead: the offset of the list of its extents.

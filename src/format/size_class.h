@@ -19,11 +19,11 @@ using SizeClass = std::uint8_t;
 
 inline constexpr SizeClass class_empty = 0;  // the segment belongs to no class
 inline constexpr SizeClass class_first = 1;
-inline constexpr SizeClass class_last = 51;
-inline constexpr SizeClass class_commit = 52;
-inline constexpr SizeClass class_run = 53;       // first segment of a run
-inline constexpr SizeClass class_run_body = 54;  // any other segment of a run
-inline constexpr SizeClass class_count = 55;
+inline constexpr SizeClass class_last = 52;
+inline constexpr SizeClass class_commit = 53;
+inline constexpr SizeClass class_run = 54;       // first segment of a run
+inline constexpr SizeClass class_run_body = 55;  // any other segment of a run
+inline constexpr SizeClass class_count = 56;
 static_assert(class_count <= size_class_count_max);
 
 inline constexpr std::uint64_t block_size_min = 32;
@@ -56,7 +56,7 @@ constexpr SizeClassInfo make_class(std::uint32_t size) {
 constexpr std::array<SizeClassInfo, class_count> make_classes() {
   std::array<SizeClassInfo, class_count> out{};
   unsigned next = class_first;
-  for (std::uint32_t size = 32; size <= 128; size += 8) out[next++] = make_class(size);
+  for (std::uint32_t size = 32; size <= 136; size += 8) out[next++] = make_class(size);
   for (std::uint32_t size = 144; size <= 256; size += 16) out[next++] = make_class(size);
   for (std::uint32_t size = 288; size <= 512; size += 32) out[next++] = make_class(size);
   for (std::uint32_t size = 576; size <= 1024; size += 64) out[next++] = make_class(size);

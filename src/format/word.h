@@ -39,6 +39,21 @@ constexpr Tag base_tag(Tag tag) { return static_cast<Tag>(static_cast<std::uint8
 
 // Strings and bytes: the value is its bytes, and as a key its order is, too.
 constexpr bool is_text(Tag tag) { return tag == Tag::bytes || tag == Tag::string; }
+// Does a value of this tag lie elsewhere than in its word?
+constexpr bool has_bytes(Tag tag) {
+  switch (tag) {
+    case Tag::null:
+    case Tag::boolean:
+    case Tag::integer:
+    case Tag::real:
+    case Tag::datetime:
+    case Tag::datetime_utc:
+    case Tag::container:
+      return false;
+    default:
+      return true;
+  }
+}
 
 inline constexpr unsigned object_index_bits = 36;
 inline constexpr unsigned object_generation_bits = 24;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/fetch.h"
 #include "base/result.h"
 #include "base/step.h"
 #include "base/types.h"
@@ -147,7 +148,7 @@ class Allocator {
     const auto next = static_cast<unsigned>(std::countr_zero(mask));
     const std::byte* at = heap_->base() + word_start + next * block_size;
     for (std::uint64_t i = 0; i < block_size && i < 4 * format::cache_line; i += format::cache_line) {
-      __builtin_prefetch(at + i, 1);
+      fetch_line<FetchFor::writing>(at + i);
     }
   }
 

@@ -19,8 +19,9 @@ bool Build::is_own(const format::BlockHeader* header, Offset offset) const {
     }
     return false;
   }
-  for (; own_known_ < count; ++own_known_) own_.insert(allocator_->built(own_known_).value);
-  return own_.contains(offset.value);
+  own_.reserve(count - own_known_);
+  for (; own_known_ < count; ++own_known_) own_.insert(allocator_->built(own_known_));
+  return own_.contains(offset);
 }
 
 void Build::forget_own() {

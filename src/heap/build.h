@@ -9,7 +9,6 @@
 #pragma once
 
 #include <cstring>
-#include <unordered_set>
 
 #include "base/result.h"
 #include "base/small_list.h"
@@ -17,6 +16,7 @@
 #include "format/block.h"
 #include "format/nodes.h"
 #include "heap/allocator.h"
+#include "heap/offset_set.h"
 #include "heap/view.h"
 
 namespace utan::heap {
@@ -137,7 +137,7 @@ class Build {
   std::size_t kept_dropped_ = 0;  // of `dropped_`: those that are among what is kept
   // The blocks of a build of many, so that finding one is not a search through all of them; filled when asked.
   static constexpr std::uint64_t own_scanned_max = 32;
-  mutable std::unordered_set<std::uint64_t> own_;
+  mutable OffsetSet own_;
   mutable std::uint64_t own_known_ = 0;  // how many of those made are in `own_`
 };
 

@@ -59,7 +59,9 @@ class View {
     return node;
   }
   [[gnu::always_inline]] const format::Record* follow_record(Offset offset) const {
-    const auto* record = follow<format::Record>(offset, format::Kind::record);
+    // No record is in a block that is smaller than the longest head.
+    static_assert(format::Record::head_size_max <= format::block_size_min);
+    const auto* record = follow_within<format::Record>(offset, format::Kind::record, ByteCount{format::block_size_min});
     if (record == nullptr || record->size() > size_ - offset.value) [[unlikely]]
       return nullptr;
     return record;

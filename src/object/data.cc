@@ -71,19 +71,16 @@ void append_key(std::string& out, const Value& key) {
 
 void Data::follow(std::vector<Open>& open, const Item& item, std::size_t index) {
   if (item.kind == Kind::begin) {
-    open.push_back({.type = item.type, .number = item.number, .key_due = is_mapping(item.type), .key = 0, .count = 0});
+    open.push_back({.type = item.type,
+                    .number = item.number,
+                    .key_due = is_mapping(item.type),
+                    .begin = index,
+                    .key = 0,
+                    .count = 0});
     return;
   }
   if (item.kind == Kind::end) open.pop_back();
-  if (open.empty()) return;
-  Open& innermost = open.back();
-  if (innermost.key_due) {
-    innermost.key_due = false;
-    innermost.key = index;
-  } else {
-    innermost.key_due = is_mapping(innermost.type);
-    ++innermost.count;
-  }
+  if (!open.empty()) open.back().has_item(index);
 }
 
 std::string Data::path_to(const std::vector<Open>& open) const {
@@ -96,7 +93,7 @@ std::string Data::path_to(const std::vector<Open>& open) const {
     if (open[i].key_due) continue;  // only the innermost one
     out += '[';
     if (is_mapping(open[i].type)) {
-      append_key(out, items_[open[i].key].value);
+      append_key(out, items_[open[i].key].value());
     } else {
       out += std::to_string(open[i].count);
     }
@@ -166,10 +163,10 @@ void Data::put(const Item& item) {
   follow(open_, item, items_.size() - 1);
 }
 
-Result<void> Data::add(const Value& value) {
+Result<void> Data::add_carefully(const Value& value) {
   UTAN_TRY(check_room(false));
   UTAN_TRY(check_value(value));
-  put({.value = arena_.keep(value)});
+  put_value(value);
   return {};
 }
 
@@ -183,7 +180,7 @@ Result<std::uint32_t> Data::begin(ContainerType type) {
     return failed(Code::too_large, "these are too many containers");
   const std::uint32_t number = container_count();
   types_.push_back(type);
-  put({.kind = Kind::begin, .type = type, .number = number, .value = {}});
+  put({.kind = Kind::begin, .type = type, .number = number});
   return number;
 }
 
@@ -191,7 +188,8 @@ Result<void> Data::end() {
   if (open_.empty()) return Error(Code::invalid, "no container is open that could end");
   const Open innermost = open_.back();
   if (is_mapping(innermost.type) && !innermost.key_due) return failed(Code::invalid, "the key has no value");
-  put({.kind = Kind::end, .type = innermost.type, .number = innermost.number, .value = {}});
+  items_[innermost.begin].size = innermost.count;
+  put({.kind = Kind::end, .type = innermost.type, .number = innermost.number});
   return {};
 }
 
@@ -199,7 +197,7 @@ Result<void> Data::add_part(std::uint32_t number) {
   UTAN_TRY(check_room(true));
   if (number >= types_.size())
     return failed(Code::invalid, "no container of this data has the number " + std::to_string(number));
-  put({.kind = Kind::part, .type = types_[number], .number = number, .value = {}});
+  put({.kind = Kind::part, .type = types_[number], .number = number});
   return {};
 }
 

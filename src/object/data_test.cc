@@ -27,7 +27,7 @@ std::string shown(const Data& data) {
     if (!out.empty()) out += ' ';
     switch (item.kind) {
       case Kind::value:
-        out += item.value.tag == Tag::string ? std::string(item.value.as_text()) : std::to_string(item.value.bits);
+        out += item.tag == Tag::string ? std::string(item.value().as_text()) : std::to_string(item.word);
         break;
       case Kind::begin:
         out += "begin" + std::to_string(item.number) + ":" + std::to_string(static_cast<int>(item.type));
@@ -129,8 +129,8 @@ TEST(Data, OwnsWhatItHolds) {
   for (std::size_t i = 0; i < expected.size(); ++i) {
     const Value inner[] = {text(expected[i]), Value::integer(1)};
     const Value outer[] = {Value::tuple(inner), text(expected[i]), Value::tuple({})};
-    EXPECT_TRUE(is_identical(moved.items()[1 + 2 * i].value, Value::tuple(outer)));
-    EXPECT_TRUE(is_identical(moved.items()[2 + 2 * i].value, text(expected[i])));
+    EXPECT_TRUE(is_identical(moved.items()[1 + 2 * i].value(), Value::tuple(outer)));
+    EXPECT_TRUE(is_identical(moved.items()[2 + 2 * i].value(), text(expected[i])));
   }
   // What was moved away is empty, and can be used again.
   expect_number(data.begin(ContainerType::dict), 0);  // NOLINT(bugprone-use-after-move)
@@ -138,7 +138,7 @@ TEST(Data, OwnsWhatItHolds) {
   expect_ok(data.add(text("value")));
   expect_ok(data.end());
   EXPECT_EQ(shown(data), "begin0:1 key value end0");
-  EXPECT_EQ(moved.items()[2].value.as_text(), expected[0]);
+  EXPECT_EQ(moved.items()[2].value().as_text(), expected[0]);
 }
 
 TEST(Data, KeysThatCannotBe) {

@@ -11,17 +11,19 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <memory_resource>
+#include <new>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "base/near_memory.h"
 #include "base/result.h"
 #include "base/types.h"
 #include "commit/thread.h"
 #include "format/key.h"
 #include "format/value.h"
 #include "heap/build.h"
-#include "object/arena.h"
 #include "object/data.h"
 #include "object/mapping.h"
 #include "object/slot.h"
@@ -57,12 +59,19 @@ class Edit;
 // A value to be stored: a plain one, a container by its id, or data of which containers are to be made.
 class Input {
  public:
-  // The value's bytes must outlive it.
-  explicit Input(const format::Value& value);
-  // `data` must be complete and outlive it.
-  explicit Input(const Data& data) : data_(&data) {}
+  Input() = default;
+  explicit Input(const format::Value& value) { is(value); }
+  explicit Input(const Data& data) { is(data); }
+  ~Input() {
+    if (parts_ != nullptr) parts_->~Parts();
+  }
   Input(const Input&) = delete;
   Input& operator=(const Input&) = delete;
+
+  // Says what it is, once, before anything else. The value's bytes must outlive it.
+  void is(const format::Value& value) { payload_ = {value.tag, format::to_payload(value, scratch_)}; }
+  // `data` must be complete and outlive it.
+  void is(const Data& data) { data_ = &data; }
 
   // Makes the blocks of everything below the value, once: they outlive a lost race.
   Result<void> make(Edit& edit);
@@ -75,20 +84,30 @@ class Input {
   // After make().
   const Payload& payload() const { return payload_; }
   // After make_contents().
-  std::span<const NewItem> items() const { return items_; }
-  std::span<const format::Word> words() const { return words_; }
+  std::span<const NewItem> items() const { return parts_->items; }
+  std::span<const format::Word> words() const { return parts_->words; }
 
  private:
   friend class InputMaker;
+  // What data becomes.
+  struct Parts {
+    Parts() {}                // the memory is not set to zero
+    NearMemory<4096> memory;  // for all of them, and for what the items refer to and the data does not have
+    std::pmr::vector<NewItem> items{memory.resource()};
+    std::pmr::vector<format::Word> words{memory.resource()};
+    std::pmr::vector<std::pair<format::ObjectId, format::ObjectEntry>> containers{memory.resource()};  // new ones
+    std::pmr::vector<format::ObjectId> links{memory.resource()};  // to those that were there
+  };
+
+  Parts& make_parts() { return *(parts_ = new (parts_room_) Parts); }
+
   const Data* data_ = nullptr;
   bool made_ = false;
   Payload payload_;
   std::array<std::byte, 8> scratch_;
-  Arena arena_;  // what items refer to and the data does not have
-  std::vector<NewItem> items_;
-  std::vector<format::Word> words_;
-  std::vector<std::pair<format::ObjectId, format::ObjectEntry>> containers_;  // new ones
-  std::vector<format::ObjectId> links_;                                       // to those that were there
+  // In place, but not std::optional: GCC would set all of it to zero at first.
+  Parts* parts_ = nullptr;
+  alignas(Parts) std::byte parts_room_[sizeof(Parts)];
 };
 
 // Where a value is, or would be.

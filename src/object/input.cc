@@ -1,6 +1,7 @@
 // Input: data becomes containers.
 #include <algorithm>
-#include <cstring>
+#include <array>
+#include <memory_resource>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -20,13 +21,16 @@ using format::Value;
 // Goes over data once, front to back: a container is built when it ends, from what was collected since it began.
 class InputMaker {
  public:
-  InputMaker(Input& input, Edit& edit) : input_(input), edit_(edit) {}
+  InputMaker(Input& input, Edit& edit)
+      : input_(input), parts_(input.make_parts()), edit_(edit), memory_(parts_.memory.resource()) {}
 
   Result<void> run(const Data& data, bool contents_only) {
     contents_only_ = contents_only;
     ids_.resize(data.container_count());
     counts_.resize(ids_.size());
-    input_.containers_.reserve(ids_.size());
+    parts_.containers.reserve(ids_.size());
+    roots_.reserve(ids_.size());
+    open_.reserve(std::min<std::size_t>(ids_.size(), few));
     // The outermost one has no name if only what is in it is wanted.
     for (std::size_t i = contents_only ? 1 : 0; i < ids_.size(); ++i) {
       ids_[i] = edit_.ids().take();
@@ -35,7 +39,7 @@ class InputMaker {
     for (const Data::Item& item : data.items()) {
       switch (item.kind) {
         case Data::Kind::value:
-          UTAN_TRY(take(item.value));
+          UTAN_TRY(take(item.value()));
           break;
         case Data::Kind::part:
           if (contents_only && item.number == 0)
@@ -43,11 +47,11 @@ class InputMaker {
           UTAN_TRY(take(Value::container(ids_[item.number])));
           break;
         case Data::Kind::begin:
-          open_.push_back(Open{item.type, item.number, {}, {}, {}, false});
+          open_.emplace_back(item.type, item.number, memory_);
           if (item.type == ContainerType::list) {
-            open_.back().words.reserve(few);
+            open_.back().words.reserve(item.size);
           } else {
-            open_.back().items.reserve(few);
+            open_.back().items.reserve(item.size);
           }
           break;
         case Data::Kind::end:
@@ -58,23 +62,25 @@ class InputMaker {
     for (const auto& [number, entry] : roots_) {
       ObjectEntry counted = entry;
       counted.links = counts_[number];
-      input_.containers_.emplace_back(ids_[number], counted);
+      parts_.containers.emplace_back(ids_[number], counted);
     }
     return {};
   }
 
  private:
   struct Open {
+    Open(ContainerType type_given, std::uint32_t number_given, std::pmr::memory_resource* memory)
+        : type(type_given), number(number_given), items(memory), words(memory) {}
     ContainerType type;
     std::uint32_t number;
-    std::vector<NewItem> items;
-    std::vector<format::Word> words;
+    std::pmr::vector<NewItem> items;
+    std::pmr::vector<format::Word> words;
     format::EncodedKey key;
-    bool has_key;
+    bool has_key = false;
   };
 
   // Bytes that stay where they are as long as the input.
-  Bytes keep(Bytes bytes) { return input_.arena_.keep_bytes(bytes); }
+  Bytes keep(Bytes bytes) { return parts_.memory.keep(bytes); }
 
   // The next value: the whole, an element, a key, or what belongs to a key.
   Result<void> take(const Value& value) {
@@ -109,18 +115,14 @@ class InputMaker {
   }
 
   // In order, and of equal keys the last value with the first spelling, as in a dict.
-  static void put_in_order(std::vector<NewItem>& items) {
-    const auto before = [](const NewItem& a, const NewItem& b) { return format::compare_keys(a.key, b.key) < 0; };
+  void put_in_order(std::pmr::vector<NewItem>& items) {
+    const auto is_before = [](const NewItem& a, const NewItem& b) { return format::compare_keys(a.key, b.key) < 0; };
+    const auto is_not_before = [&is_before](const NewItem& a, const NewItem& b) { return !is_before(a, b); };
+    if (std::ranges::adjacent_find(items, is_not_before) == items.end()) return;
     if (items.size() <= few) {
-      // By insertion: a document's fields, without the memory that sorting many takes.
-      for (std::size_t i = 1; i < items.size(); ++i) {
-        const auto place =
-            std::upper_bound(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(i), items[i], before);
-        std::rotate(place, items.begin() + static_cast<std::ptrdiff_t>(i),
-                    items.begin() + static_cast<std::ptrdiff_t>(i + 1));
-      }
-    } else if (!std::ranges::is_sorted(items, before)) {
-      std::ranges::stable_sort(items, before);
+      sort_few(items);
+    } else {
+      std::ranges::stable_sort(items, is_before);
     }
     std::size_t kept = 0;
     for (std::size_t i = 0; i < items.size(); ++i) {
@@ -131,6 +133,30 @@ class InputMaker {
       }
     }
     items.resize(kept);
+  }
+
+  // A document's fields, by insertion of the heads of their keys, which mostly tell them apart.
+  void sort_few(std::pmr::vector<NewItem>& items) {
+    struct Ranked {
+      std::uint64_t head;
+      std::size_t item;
+    };
+    std::array<Ranked, few> ranked;
+    const auto is_after = [&items](const Ranked& a, const Ranked& b) {
+      if (a.head != b.head) [[likely]]
+        return a.head > b.head;
+      return format::compare_keys(items[a.item].key, items[b.item].key) > 0;
+    };
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      const Ranked next{format::head_of_key(items[i].key), i};
+      std::size_t at = i;
+      for (; at > 0 && is_after(ranked[at - 1], next); --at) ranked[at] = ranked[at - 1];
+      ranked[at] = next;
+    }
+    std::pmr::vector<NewItem> sorted(memory_);
+    sorted.reserve(items.size());
+    for (std::size_t i = 0; i < items.size(); ++i) sorted.push_back(items[ranked[i].item]);
+    items = std::move(sorted);
   }
 
   Result<void> close() {
@@ -145,8 +171,8 @@ class InputMaker {
       }
     }
     if (outermost && contents_only_) {
-      input_.items_ = std::move(open.items);
-      input_.words_ = std::move(open.words);
+      parts_.items = std::move(open.items);
+      parts_.words = std::move(open.words);
       return {};
     }
     if (open.type == ContainerType::list) {
@@ -170,24 +196,24 @@ class InputMaker {
     if (number < ids_.size()) {
       ++counts_[number];
     } else {
-      input_.links_.push_back(id);
+      parts_.links.push_back(id);
     }
   }
 
   static constexpr std::size_t few = 16;
 
   Input& input_;
+  Input::Parts& parts_;
   Edit& edit_;
+  std::pmr::memory_resource* memory_;
   bool contents_only_ = false;
-  std::vector<ObjectId> ids_;  // by number
-  std::vector<Open> open_;
-  std::vector<std::pair<std::uint32_t, ObjectEntry>> roots_;
-  std::vector<std::uint32_t> counts_;                       // by number: how often each new one is named
+  std::pmr::vector<ObjectId> ids_{memory_};  // by number
+  std::pmr::vector<Open> open_{memory_};
+  std::pmr::vector<std::pair<std::uint32_t, ObjectEntry>> roots_{memory_};
+  std::pmr::vector<std::uint32_t> counts_{memory_};         // by number: how often each new one is named
   std::unordered_map<std::uint64_t, std::size_t> numbers_;  // by id, if there are many
   format::KeyBuffer keys_;
 };
-
-Input::Input(const Value& value) : payload_{value.tag, format::to_payload(value, scratch_)} {}
 
 Result<void> Input::make(Edit& edit) {
   if (made_) return {};
@@ -201,7 +227,7 @@ Result<void> Input::make(Edit& edit) {
   UTAN_TRY(check_size(payload_));
   if (data_ != nullptr) return {};
   if (payload_.tag == Tag::container) {
-    links_.push_back(container_in(payload_.bytes));
+    make_parts().links.push_back(container_in(payload_.bytes));
   } else if (payload_.tag == Tag::tuple) {
     return Error(Code::type, "a tuple can be a key, not a value");
   }
@@ -224,8 +250,9 @@ Result<void> Input::make_contents(Edit& edit, ContainerType type) {
 }
 
 Result<void> Input::add_to(Edit& edit) const {
-  for (const auto& [id, entry] : containers_) UTAN_TRY(edit.add_container(id, entry));
-  for (const ObjectId id : links_) UTAN_TRY(edit.link(id));
+  if (!parts_) return {};
+  for (const auto& [id, entry] : parts_->containers) UTAN_TRY(edit.add_container(id, entry));
+  for (const ObjectId id : parts_->links) UTAN_TRY(edit.link(id));
   return {};
 }
 

@@ -32,6 +32,19 @@ class Iterator {
 
   // False at the end. `key`: of a list the index. What both refer to is valid until the next call.
   Result<bool> next(format::Value& key, format::Value& value);
+  // The usual case of next(): text under text in a large dict or collection, forward. False: nothing was done.
+  [[gnu::always_inline]] bool next_quickly(format::Value& key, format::Value& value) {
+    if (remaining_ <= 1 || reverse_ || !started_ || !items_ || !snapshot_->is_usable()) [[unlikely]]
+      return false;
+    const format::Record* const record = items_->next_quickly(
+        [](const format::Record* of) { return format::is_text(of->key_tag()) && format::is_text(of->value_tag()); });
+    if (record == nullptr) [[unlikely]]
+      return false;
+    --remaining_;
+    key = {record->key_tag(), 0, Bytes(record->key(), record->key_size()), nullptr, 0};
+    value = {record->value_tag(), 0, Bytes(record->value(), record->value_size()), nullptr, 0};
+    return true;
+  }
   // A container that next() has answered: of the store as it is now, or of the snapshot if that is what is gone over.
   // Code::gone: it has been removed since.
   Result<Loan> lend(format::ObjectId id) const;

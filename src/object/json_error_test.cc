@@ -13,7 +13,7 @@ namespace {
 
 bool is_same(const Data& a, const Data& b) {
   return std::ranges::equal(a.items(), b.items(), [](const Data::Item& x, const Data::Item& y) {
-    return x.kind == y.kind && x.type == y.type && x.number == y.number && is_identical(x.value, y.value);
+    return x.kind == y.kind && x.type == y.type && x.number == y.number && is_identical(x.value(), y.value());
   });
 }
 

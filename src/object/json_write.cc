@@ -249,7 +249,7 @@ std::vector<Part> find_parts(const Data& data) {
     if (item.kind == Data::Kind::end) open.pop_back();
     if (open.empty()) continue;
     Open& innermost = open.back();
-    if (innermost.key_due && item.value.tag != Tag::string) parts[innermost.number].all_keys_are_strings = false;
+    if (innermost.key_due && item.tag != Tag::string) parts[innermost.number].all_keys_are_strings = false;
     innermost.key_due = innermost.mapping && !innermost.key_due;
   }
   return parts;
@@ -284,7 +284,7 @@ class Walk {
     switch (item.kind) {
       case Data::Kind::value: {
         const bool is_key = !open_.empty() && open_.back().key_due;
-        UTAN_TRY(is_key ? writer_.key(item.value) : writer_.value(item.value));
+        UTAN_TRY(is_key ? writer_.key(item.value()) : writer_.value(item.value()));
         ++at_;
         if (!open_.empty()) open_.back().key_due = open_.back().mapping && !is_key;
         return {};

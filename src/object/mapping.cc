@@ -4,8 +4,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <memory_resource>
 #include <vector>
 
+#include "base/near_memory.h"
 #include "tree/table_find.h"
 
 namespace utan::object {
@@ -26,7 +28,7 @@ tree::Key table_key(const EncodedKey& key, std::uint64_t hash_seed) {
 }
 
 Item item_of(const format::Record* record, Offset offset) {
-  return {record->key_tag(), Bytes(record->key(), record->key_size), stored_in(record), offset};
+  return {record->key_tag(), Bytes(record->key(), record->key_size()), stored_in(record), offset};
 }
 
 Offset offset_in(Bytes bytes) {
@@ -365,16 +367,15 @@ Result<Offset> load_mapping(heap::Build& build, ContainerType type, std::span<co
   if (type == ContainerType::table) return load_table(build, items, hash_seed);
   if (items.empty()) return Offset{};
   if (!fit_into_sorted(items)) {
-    std::vector<Offset> records;
-    records.reserve(items.size());
-    for (const NewItem& item : items) {
-      UTAN_ASSIGN(const Offset record, make_record(build, item.key.tag, item.key.bytes, item.value));
-      records.push_back(record);
+    std::vector<Offset> records(items.size());
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      UTAN_ASSIGN(records[i], make_record(build, items[i].key.tag, items[i].key.bytes, items[i].value));
     }
-    return tree::load_ordered(build, records);
+    return tree::load_ordered(build, records, tree::Ascending::known);
   }
-  std::vector<SortedValue> values(items.size());
-  std::vector<SortedItem> sorted;
+  NearMemory<2048> memory;
+  std::pmr::vector<SortedValue> values(items.size(), memory.resource());
+  std::pmr::vector<SortedItem> sorted(memory.resource());
   sorted.reserve(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
     UTAN_TRY(make_sorted_value(build, items[i].value, values[i]));

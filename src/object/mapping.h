@@ -99,6 +99,14 @@ class ItemCursor {
   // Only from an entry.
   Result<void> next();
   Result<void> previous();
+  // The usual case of next(), of a large dict or collection, where `usual(record)` says so: the record, and item() is
+  // not of it. Null: nothing has changed.
+  template <class Usual>
+  [[gnu::always_inline]] const format::Record* next_quickly(Usual&& usual) {
+    if (!ordered_ || !ordered_->next_quickly(usual)) [[unlikely]]
+      return nullptr;
+    return ordered_->record();
+  }
   // Is it at an entry?
   bool valid() const { return valid_; }
   const Item& item() const { return item_; }

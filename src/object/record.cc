@@ -71,13 +71,12 @@ Result<void> check_size(const Payload& value) {
 
 Result<Offset> make_record(heap::Build& build, Tag key_tag, Bytes key, const Payload& value) {
   std::uint64_t extents;
-  UTAN_ASSIGN(const Payload held, within_block(build, value, sizeof(Record) + key.size(), extents));
-  const std::uint64_t size = sizeof(Record) + key.size() + held.bytes.size();
+  UTAN_ASSIGN(const Payload held, within_block(build, value, Record::head_size_max + key.size(), extents));
+  const std::uint64_t head_size = Record::head_size(key.size(), value.bytes.size());
+  const std::uint64_t size = head_size + key.size() + held.bytes.size();
   const auto aux = static_cast<std::uint16_t>(static_cast<unsigned>(key_tag) | (static_cast<unsigned>(held.tag) << 8));
   UTAN_ASSIGN(const heap::Made<Record> record, build.make<Record>(format::Kind::record, ByteCount{size}, aux));
-  record.at->key_size = static_cast<std::uint32_t>(key.size());
-  record.at->value_size = static_cast<std::uint32_t>(value.bytes.size());
-  auto* bytes = reinterpret_cast<std::byte*>(record.at + 1);
+  std::byte* const bytes = record.at->set_sizes(key.size(), value.bytes.size());
   if (!key.empty()) std::memcpy(bytes, key.data(), key.size());
   if (!held.bytes.empty()) std::memcpy(bytes + key.size(), held.bytes.data(), held.bytes.size());
   seal(record.at, size);

@@ -36,8 +36,8 @@ struct Stored {
 
 inline Stored stored_in(const format::Record* record) {
   const format::Tag tag = record->value_tag();
-  return {tag, Bytes(record->value(), format::is_large(tag) ? sizeof(std::uint64_t) : record->value_size),
-          record->value_size};
+  return {tag, Bytes(record->value(), format::is_large(tag) ? sizeof(std::uint64_t) : record->value_size()),
+          record->value_size()};
 }
 
 // Code::too_large if the value has more bytes than there may be.

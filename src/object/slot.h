@@ -97,20 +97,7 @@ class Loan {
 };
 
 // Does the value lie elsewhere than in itself?
-inline bool has_bytes(const format::Value& value) {
-  switch (value.tag) {
-    case format::Tag::null:
-    case format::Tag::boolean:
-    case format::Tag::integer:
-    case format::Tag::real:
-    case format::Tag::datetime:
-    case format::Tag::datetime_utc:
-    case format::Tag::container:
-      return false;
-    default:
-      return true;
-  }
-}
+inline bool has_bytes(const format::Value& value) { return format::has_bytes(value.tag); }
 
 // The same value, as Python's == says: numbers by their exact value, containers by identity; NaN equals nothing.
 Result<bool> are_equal(const heap::View& view, const Slot& slot, const format::Value& other);

@@ -24,10 +24,11 @@ class SnapshotPin {
   const commit::Pinned& pinned() const { return pinned_; }
   // A snapshot is not its owner's children's.
   Result<void> usable() const {
-    if (attachment_->session_quickly() == session_id_) [[likely]]
+    if (is_usable()) [[likely]]
       return {};
     return check_usable();
   }
+  bool is_usable() const { return attachment_->session_quickly() == session_id_; }
 
  private:
   Result<void> check_usable() const;

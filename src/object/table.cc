@@ -101,14 +101,14 @@ Result<bool> Table::get(Bytes key, Value& out) const {
     return no_bytes();
   }
   if (format::is_large(record->value_tag())) [[unlikely]] {
-    const std::uint64_t size = record->value_size;
+    const std::uint64_t size = record->value_size();
     Result<std::byte*> copy = copy_of(pinned.view, stored_in(record));
     thread->unpin(pin);
     if (!copy.ok()) return std::move(copy).error().in(attachment_->path());
     out = Value{copy.value(), size, nullptr, 0, copy.value()};
     return true;
   }
-  out = Value{record->value(), record->value_size, thread, pin, nullptr};
+  out = Value{record->value(), record->value_size(), thread, pin, nullptr};
   return true;
 }
 
@@ -127,7 +127,7 @@ Result<bool> Table::get_from_snapshot(Bytes key, Value& out) const {
   }
   const Record* record = found.record.record;
   if (format::base_tag(record->value_tag()) != Tag::bytes) return no_bytes();
-  out = Value{record->value(), record->value_size, nullptr, 0, nullptr};
+  out = Value{record->value(), record->value_size(), nullptr, 0, nullptr};
   if (format::is_large(record->value_tag())) {
     UTAN_ASSIGN(out.copy, copy_of(pinned.view, stored_in(record)));
     out.data = out.copy;
@@ -293,12 +293,12 @@ Result<bool> Cursor::next(Bytes& key, Bytes& value) {
   if (record == nullptr) return false;
   if (record->key_tag() != Tag::bytes || format::base_tag(record->value_tag()) != Tag::bytes)
     return Error(Code::type, "the table has a key or value of another type than bytes");
-  key = Bytes(record->key(), record->key_size);
-  value = Bytes(record->value(), record->value_size);
+  key = Bytes(record->key(), record->key_size());
+  value = Bytes(record->value(), record->value_size());
   if (format::is_large(record->value_tag())) {
     UTAN_ASSIGN(std::byte* const copy, copy_of(snapshot_->pinned().view, stored_in(record)));
     copy_.reset(copy);
-    value = Bytes(copy, record->value_size);
+    value = Bytes(copy, record->value_size());
   }
   return true;
 }

@@ -33,7 +33,7 @@ namespace utan::object {
   if (quick == Quick::found) [[likely]] {
     if (found.record->value_tag() == format::Tag::bytes) [[likely]] {
       out.data = found.record->value();
-      out.size = found.record->value_size;
+      out.size = found.record->value_size();
       out.thread = thread;
       out.pin = 0;
       return quick;

@@ -28,6 +28,7 @@
 #include <span>
 #include <utility>
 
+#include "base/fetch.h"
 #include "base/result.h"
 #include "base/types.h"
 #include "format/key.h"
@@ -79,8 +80,11 @@ Result<Count> ordered_count(const heap::View& view, Offset root);
 // How many records are before the place that a search answered. O(height * entries of a node).
 Result<std::uint64_t> ordered_rank(const heap::View& view, Offset root, const FoundOrdered& where);
 
-// A new tree of these records, packed. Code::invalid, with nothing made, if their keys do not ascend strictly. O(n).
-Result<Offset> load_ordered(heap::Build& build, std::span<const Offset> records);
+// A new tree of these records, packed. Code::invalid, with nothing made, if their keys do not ascend strictly; that they
+// do may be known. O(n).
+enum class Ascending { unknown, known };
+Result<Offset> load_ordered(heap::Build& build, std::span<const Offset> records,
+                            Ascending ascending = Ascending::unknown);
 // Two trees of the one, whose nodes they take over: the records before `rank`, and the others.
 Result<std::pair<Offset, Offset>> split_ordered(heap::Build& build, Offset root, std::uint64_t rank);
 // One tree of two, whose nodes it takes over. Code::invalid unless every key of `left` is below every key of `right`.
@@ -109,7 +113,27 @@ class OrderedCursor {
   // Of the record.
   Offset offset() const { return offset_; }
 
+  // The usual case of next(): there is a record behind this one in the same leaf, sound, and `usual(record)` says that it
+  // will do. False: nothing has changed.
+  template <class Usual>
+  [[gnu::always_inline]] bool next_quickly(Usual&& usual) {
+    if (place_ != Place::at || index_ + 1 >= leaf_.count) [[unlikely]]
+      return false;
+    const Offset offset{leaf_.entries[index_ + 1].word};
+    const format::Record* const record = view_.follow_record(offset);
+    if (record == nullptr || !usual(record)) [[unlikely]]
+      return false;
+    ++index_;
+    offset_ = offset;
+    record_ = record;
+    fetch_ahead<true>();
+    return true;
+  }
+
  private:
+  // How many records before they are used they are fetched, and how many lines of each.
+  static constexpr std::uint64_t fetched_distance = 16;
+  static constexpr std::uint64_t fetched_lines = 3;
   enum class Place : std::uint8_t { before, at, behind };
   struct Leaf {
     const format::OrderedEntry* entries = nullptr;
@@ -125,11 +149,23 @@ class OrderedCursor {
   bool lead_to_neighbour(OrderedPath& path, Offset& damaged) const;
   template <bool forward>
   void look_ahead();
-  template <bool forward>
-  void fetch_ahead() const;
   Result<void> read_record();
   bool read_leaf(Offset offset, Leaf& out) const;
-  void fetch_record(std::uint64_t word) const;
+  void fetch_record(std::uint64_t word) const {
+#pragma GCC unroll 4
+    for (std::uint64_t line = 0; line < fetched_lines; ++line)
+      fetch_line(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(view_.base()) + word + line * 64));
+  }
+  // The record some steps ahead, in this leaf or the one to come.
+  template <bool forward>
+  [[gnu::always_inline]] void fetch_ahead() const {
+    const std::uint64_t left = forward ? leaf_.count - 1 - index_ : index_;
+    if (left >= fetched_distance) [[likely]] {
+      fetch_record(leaf_.entries[forward ? index_ + fetched_distance : index_ - fetched_distance].word);
+    } else if (const std::uint64_t more = fetched_distance - left - 1; more < upcoming_.count) {
+      fetch_record(upcoming_.entries[forward ? more : upcoming_.count - 1 - more].word);
+    }
+  }
 
   heap::View view_;
   Offset root_;

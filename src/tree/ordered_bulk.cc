@@ -172,9 +172,13 @@ Result<std::pair<Offset, Offset>> split_leaf(Build& build, const OrderedNode& le
 
 }  // namespace
 
-Result<Offset> load_ordered(Build& build, std::span<const Offset> records) {
+Result<Offset> load_ordered(Build& build, std::span<const Offset> records, Ascending ascending) {
   if (records.empty()) return Offset{};
-  UTAN_TRY(check_ascending(build.view(), records));
+  if (ascending == Ascending::unknown) {
+    UTAN_TRY(check_ascending(build.view(), records));
+  } else {
+    DCHECK(check_ascending(build.view(), records).ok());
+  }
   UTAN_ASSIGN(Level level, write_leaves(build, records));
   for (std::uint64_t height = 1; level.count() > 1; ++height) {
     if (height > format::ordered_height_max) return Error(Code::too_large, "the tree cannot get any higher");

@@ -8,22 +8,12 @@ namespace utan::tree {
 using format::Kind;
 using format::Record;
 
-namespace {
-
-// How many records before they are used they are fetched, and how many lines of each.
-constexpr std::uint64_t fetched_distance = 16;
-constexpr std::uint64_t fetched_lines = 3;
-
-}  // namespace
-
 bool OrderedCursor::read_leaf(Offset offset, Leaf& out) const {
   OrderedNode node;
   if (!read_node(view_, offset, 0, node)) return false;
   out = {node.entries(), node.shape.count};
   return true;
 }
-
-void OrderedCursor::fetch_record(std::uint64_t word) const { fetch_lines(view_, word, 0, fetched_lines); }
 
 Result<void> OrderedCursor::read_record() {
   offset_ = Offset{leaf_.entries[index_].word};
@@ -150,17 +140,6 @@ Result<void> OrderedCursor::enter_neighbour() {
   if (before != nullptr && (!read_sequence(before, left) || (compare(left, entered) < 0) != forward))
     return view_.damage(offset, Kind::ordered_leaf);
   return {};
-}
-
-// The record some steps ahead, in this leaf or the one to come.
-template <bool forward>
-void OrderedCursor::fetch_ahead() const {
-  const std::uint64_t left = forward ? leaf_.count - 1 - index_ : index_;
-  if (left >= fetched_distance) {
-    fetch_record(leaf_.entries[forward ? index_ + fetched_distance : index_ - fetched_distance].word);
-  } else if (const std::uint64_t more = fetched_distance - left - 1; more < upcoming_.count) {
-    fetch_record(upcoming_.entries[forward ? more : upcoming_.count - 1 - more].word);
-  }
 }
 
 template <bool forward>

@@ -41,7 +41,7 @@ int compare_long_prefix(Sequence key, const std::byte* prefix, std::uint64_t siz
 // Is this the record's key, spelled in the same way?
 [[gnu::always_inline]] inline bool is_spelled_alike(const format::Record* record, const format::EncodedKey& key) {
   const std::size_t size = key.bytes.size();
-  if (record->key_size != size || record->key_tag() != key.tag) return false;
+  if (record->key_size() != size || record->key_tag() != key.tag) return false;
   const std::byte* const stored = record->key();
   const std::byte* const wanted = key.bytes.data();
   // Two words that overlap cover 8 to 16 bytes.

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <span>
 
+#include "base/fetch.h"
 #include "base/types.h"
 #include "format/key.h"
 #include "format/nodes.h"
@@ -72,13 +73,13 @@ inline Sequence sequence_of(const format::EncodedKey& key) {
 [[gnu::always_inline]] inline bool read_sequence(const format::Record* record, Sequence& out) {
   const format::Tag tag = record->key_tag();
   out.order = record->key();
-  out.order_size = record->key_size;
+  out.order_size = record->key_size();
   if (tag == format::Tag::string || tag == format::Tag::bytes) [[likely]] {
     out.first =
         static_cast<std::uint8_t>(tag == format::Tag::string ? format::KeyClass::string : format::KeyClass::bytes);
     return true;
   }
-  const Result<format::EncodedKey> key = format::stored_key(tag, {record->key(), record->key_size});
+  const Result<format::EncodedKey> key = format::stored_key(tag, {record->key(), record->key_size()});
   if (!key.ok()) return false;
   out = sequence_of(*key);
   return true;
@@ -113,8 +114,9 @@ inline std::uint64_t common_size(const Sequence& a, const std::byte* prefix, std
 [[gnu::always_inline]] inline void fetch_lines(const heap::View& view, std::uint64_t offset, std::uint64_t first,
                                                std::uint64_t count) {
   const std::uint64_t at = reinterpret_cast<std::uintptr_t>(view.base()) + offset;
+#pragma GCC unroll 16
   for (std::uint64_t line = first; line < first + count; ++line)
-    __builtin_prefetch(reinterpret_cast<const void*>(at + line * 64));
+    fetch_line(reinterpret_cast<const void*>(at + line * 64));
 }
 
 // --- Nodes -------------------------------------------------------------------------------------------------------------

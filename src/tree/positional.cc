@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "base/fetch.h"
 #include "tree/positional_nodes.h"
 
 namespace utan::tree {
@@ -109,12 +110,12 @@ class Editor {
   // offset is, nothing is read by it.
   void fetch_ahead(std::uint64_t offset, std::uint64_t height) const {
     const std::uint64_t node = reinterpret_cast<std::uintptr_t>(build_.view().base()) + offset;
-    __builtin_prefetch(reinterpret_cast<const void*>(node));
+    fetch_line(reinterpret_cast<const void*>(node));
     if (height > 0) return;
     // Of a leaf, where the word is, and what may have to move.
     const std::uint64_t word = node + format::list_node_size(place_, 0);
     for (std::uint64_t line = 0; line < fetched_lines; ++line)
-      __builtin_prefetch(reinterpret_cast<const void*>(word + line * 64), 1);
+      fetch_line<FetchFor::writing>(reinterpret_cast<const void*>(word + line * 64));
   }
 
   Error damage(Offset at, std::uint64_t height) const { return list_damage(build_.view(), at, height); }

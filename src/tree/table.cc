@@ -6,6 +6,7 @@
 #include <cstring>
 #include <string>
 
+#include "base/fetch.h"
 #include "base/step.h"
 #include "tree/table_find.h"
 
@@ -279,7 +280,7 @@ class Slots {
       const Record* record = view.follow_record(offset);
       if (record == nullptr) return view.damage(offset, Kind::record);
       const std::uint64_t hash =
-          format::hash_stored_key(record->key_tag(), {record->key(), record->key_size}, hash_seed);
+          format::hash_stored_key(record->key_tag(), {record->key(), record->key_size()}, hash_seed);
       words_[count_++] = BucketEntry::make(slot_tag(hash, base_level_), offset).word;
     }
     return {};
@@ -379,7 +380,7 @@ Result<void> merge_bucket(Build& build, Editor& editor, std::uint64_t hash_seed)
 bool is_respelled(const Record* record, const Key& key) {
   if (key.key_class != format::KeyClass::number && key.key_class != format::KeyClass::tuple) return false;
   const Result<format::EncodedKey> stored =
-      format::stored_key(record->key_tag(), std::span(record->key(), record->key_size));
+      format::stored_key(record->key_tag(), std::span(record->key(), record->key_size()));
   return stored.ok() && stored->key_class == key.key_class && std::ranges::equal(stored->order, key.bytes);
 }
 
@@ -550,7 +551,7 @@ void TableWalk::look_ahead() {
   if (upcoming_ == nullptr) return;
   for (std::uint64_t i = 0; i < upcoming_->count(); ++i) {
     const std::byte* at = view_.base() + BucketEntry{upcoming_->entries()[i]}.record().value;
-    for (std::uint64_t line = 0; line < fetched_lines; ++line) __builtin_prefetch(at + line * 64);
+    for (std::uint64_t line = 0; line < fetched_lines; ++line) fetch_line(at + line * 64);
   }
 }
 

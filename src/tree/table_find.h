@@ -15,6 +15,7 @@
 #include <emmintrin.h>
 #endif
 
+#include "base/fetch.h"
 #include "base/types.h"
 #include "format/nodes.h"
 #include "heap/view.h"
@@ -109,7 +110,7 @@ bool is_respelled(const format::Record* record, const Key& key);
 // Does a record have this key?
 [[gnu::always_inline]] inline bool is_key(const format::Record* record, const Key& key) {
   const std::size_t size = key.bytes.size();
-  if (record->key_size != size || record->key_tag() != key.tag) [[unlikely]]
+  if (record->key_size() != size || record->key_tag() != key.tag) [[unlikely]]
     return is_respelled(record, key);
   const std::byte* const stored = record->key();
   const std::byte* const wanted = key.bytes.data();
@@ -173,8 +174,8 @@ inline constexpr std::uint64_t slots_at_once = 16;
       const Offset offset = format::BucketEntry{words[place]}.record();
       // The value's lines come with the key's, not after them.
       const std::byte* ahead = view.base() + offset.value;
-      __builtin_prefetch(ahead + 64);
-      __builtin_prefetch(ahead + 128);
+      fetch_line(ahead + 64);
+      fetch_line(ahead + 128);
       const format::Record* record = view.follow_record(offset);
       if (record == nullptr) [[unlikely]]
         return Quick::unusual;

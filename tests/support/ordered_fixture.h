@@ -137,12 +137,13 @@ class OrderedTest : public test::TreeTest {
   using Model = std::map<std::string, Offset>;
 
   Result<Offset> make_record(Build& build, const OwnedKey& key, std::uint64_t value_size = 8) {
-    UTAN_ASSIGN(const heap::Made<Record> record,
-                build.make<Record>(Kind::record, ByteCount{sizeof(Record) + key.bytes.size() + value_size},
-                                   static_cast<std::uint16_t>(key.tag)));
-    record.at->key_size = static_cast<std::uint32_t>(key.bytes.size());
-    record.at->value_size = static_cast<std::uint32_t>(value_size);
-    std::memcpy(record.at + 1, key.bytes.data(), key.bytes.size());
+    UTAN_ASSIGN(
+        const heap::Made<Record> record,
+        build.make<Record>(Kind::record,
+                           ByteCount{Record::head_size(key.bytes.size(), value_size) + key.bytes.size() + value_size},
+                           static_cast<std::uint16_t>(key.tag)));
+    std::byte* const bytes = record.at->set_sizes(key.bytes.size(), value_size);
+    std::memcpy(bytes, key.bytes.data(), key.bytes.size());
     return record.offset;
   }
   static void drop_record(Build& build, Offset offset) {
