@@ -29,8 +29,12 @@ Result<void> Holds::have_line(Session& session) {
   // release: with its bits cleared; pairs with is_held.
   line.role.store(static_cast<std::uint64_t>(LineRole::holds), std::memory_order_release);
   line_ = &line;
+  line_session_ = &session;
   return {};
 }
+
+// Asked of the line's own session: that of the attachment is still the parent's while the child publishes again.
+bool Holds::line_is_own() const { return line_ != nullptr && !line_session_->forked(); }
 
 Result<void> Holds::add(Session& session, format::ObjectId id) {
   const std::uint64_t bit = bit_of(id);
@@ -41,12 +45,11 @@ Result<void> Holds::add(Session& session, format::ObjectId id) {
   return {};
 }
 
-void Holds::remove(Session& session, format::ObjectId id) {
+void Holds::remove(format::ObjectId id) {
   const std::uint64_t bit = bit_of(id);
   const std::lock_guard lock(mutex_);
   DCHECK(counts_.get()[bit] > 0);
-  // In a child that has not attached yet the line is its parent's.
-  if (--counts_.get()[bit] == 0 && line_ != nullptr && !session.forked())
+  if (--counts_.get()[bit] == 0 && line_is_own())
     line_->stash[bit / 64].fetch_and(~mask_of(bit), std::memory_order_release);
 }
 

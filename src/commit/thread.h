@@ -253,7 +253,7 @@ class Thread {
   Leftovers leftovers_;
   std::uint64_t commits_since_drain_ = 0;
   std::uint64_t drain_interval_ = 16;
-  bool in_use_ = true;  // by a thread; under the session's mutex
+  bool in_use_ = false;  // by a thread; under the session's mutex
 };
 
 }  // namespace utan::commit
