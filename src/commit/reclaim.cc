@@ -45,11 +45,22 @@ std::uint64_t entries_of(const heap::Heap& heap, Offset offset) {
   return list->count;
 }
 
-// How many blocks an entry stands for.
-std::uint64_t blocks_of(const heap::Heap& heap, ReplacedEntry entry) {
+// How many blocks an entry stands for, with those on lists of lists, as deep as these are followed when they are freed;
+// at most `most`, so that damaged lists that name each other come to an end. What a list has freed already does not count.
+std::uint64_t blocks_of(const heap::Heap& heap, ReplacedEntry entry, std::uint64_t most, unsigned depth = 0) {
   if (entry.how() != ReplacedEntry::How::list || !plausible(heap, entry.offset())) return 1;
-  return 1 + entries_of(heap, entry.offset());
+  auto* list = heap.at<List>(entry.offset());
+  const std::uint64_t count = entries_of(heap, entry.offset());
+  // relaxed: whoever counts has taken the line over, or tells only an upper bound.
+  std::uint64_t i = std::atomic_ref<std::uint64_t>(list->drained).load(std::memory_order_relaxed);
+  std::uint64_t out = 1;
+  for (; i < count && out < most; ++i) {
+    out += depth == list_depth_max ? 1 : blocks_of(heap, ReplacedEntry{list->entries()[i]}, most - out, depth + 1);
+  }
+  return out;
 }
+// More blocks than this there are not.
+std::uint64_t blocks_max(const heap::Heap& heap) { return heap.file_size().value / format::block_size_min; }
 static_assert(sizeof(List) <= format::block_size_min);
 
 }  // namespace
@@ -315,7 +326,8 @@ void Reclaimer::wait(ReplacedEntry entry, std::uint64_t replaced_by, std::uint64
     const Result<Offset> made = allocator_->allocate(ByteCount{format::waiting_chunk_size}, CommitNumber{replaced_by});
     if (!made.ok()) {
       // No room to remember it: it leaks, until the collector finds it.
-      heap_->coordination().fixed().leaked_count_max.fetch_add(blocks_of(*heap_, entry), std::memory_order_relaxed);
+      heap_->coordination().fixed().leaked_count_max.fetch_add(blocks_of(*heap_, entry, blocks_max(*heap_)),
+                                                               std::memory_order_relaxed);
       return;
     }
     auto* chunk = heap_->at<WaitingChunk>(made.value());
@@ -430,18 +442,20 @@ void Reclaimer::work_on_taken(const Horizon& horizon) {
 
 std::uint64_t Reclaimer::remaining(const heap::Heap& heap, Offset commit_block) {
   const auto* commit = heap.at<CommitBlock>(commit_block);
+  const std::uint64_t most = blocks_max(heap);
   std::uint64_t out = 0;
   for (std::uint64_t i = 0; i < std::min<std::uint64_t>(commit->replaced_count, format::replaced_max); ++i) {
-    out += blocks_of(heap, ReplacedEntry{commit->replaced[i]});
+    out += blocks_of(heap, ReplacedEntry{commit->replaced[i]}, most - std::min(out, most));
   }
   return out;
 }
 
 std::uint64_t Reclaimer::waiting_in(const heap::Heap& heap, Offset offset) {
   auto* chunk = heap.at<WaitingChunk>(offset);
+  const std::uint64_t most = blocks_max(heap);
   std::uint64_t out = 0;
   for (std::uint64_t i = 0; i < std::min(chunk->count, format::waiting_entries_max); ++i) {
-    out += blocks_of(heap, ReplacedEntry{chunk->entries()[i].entry});
+    out += blocks_of(heap, ReplacedEntry{chunk->entries()[i].entry}, most - std::min(out, most));
   }
   return out;
 }
