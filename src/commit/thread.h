@@ -45,6 +45,7 @@ struct Leftovers {
   struct Orphan {
     format::ObjectId id;
     std::uint64_t unlinked;  // the number of the commit since which nobody names it
+    bool begun = false;      // this thread has taken out a part of it
   };
   std::vector<format::ObjectId> free_ids;  // for new containers
   std::vector<Orphan> orphans;

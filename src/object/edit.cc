@@ -101,8 +101,24 @@ Result<void> Edit::unlink(ObjectId id) {
   return set_entry(id, entry);
 }
 
+Result<ObjectEntry> Edit::entry_of_orphan(ObjectId id) const {
+  const tree::FoundObject found = tree::find_object(view(), draft_->objects, id);
+  if (found.status == tree::Status::damaged) return view().damage(found.at, found.expected);
+  if (found.entry == nullptr) return Error(Code::gone, "the container is not there any more");
+  return *found.entry;
+}
+
+Result<void> Edit::set_emptied(ObjectId id, Offset root) {
+  // What was taken out may have changed the object table: the entry is looked up again.
+  UTAN_ASSIGN(ObjectEntry entry, entry_of_orphan(id));
+  DCHECK(entry.is_orphan());
+  entry.root = root.value;
+  entry.what |= ObjectEntry::emptied_flag;
+  return set_entry(id, entry);
+}
+
 Result<void> Edit::remove_container(ObjectId id) {
-  UTAN_ASSIGN(const ObjectEntry entry, entry_of(id));
+  UTAN_ASSIGN(const ObjectEntry entry, entry_of_orphan(id));
   DCHECK(entry.is_orphan());
   --draft_->container_count;
   return tree::set_object(*build_, draft_->objects, id,
@@ -273,7 +289,8 @@ Result<ObjectEntry> find_entry(const heap::View& view, const tree::ObjectTable& 
   if (found.status == tree::Status::found) [[likely]]
     return *found.entry;
   if (found.status == tree::Status::damaged) return view.damage(found.at, found.expected);
-  if (id == format::root_object) return ObjectEntry{0, ObjectEntry::make_what(1, ContainerType::collection), 1};
+  if (id == format::root_object && found.entry == nullptr)
+    return ObjectEntry{0, ObjectEntry::make_what(1, ContainerType::collection), 1};
   return Error(Code::gone, "the container is not there any more");
 }
 
