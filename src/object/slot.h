@@ -112,7 +112,8 @@ inline bool has_bytes(const format::Value& value) {
   }
 }
 
-// The same value, as Python's == says: numbers by their exact value, containers by identity; NaN equals nothing.
+// Is it what somebody has read there? Numbers by their exact value, as Python's == says, containers by identity; and NaN is
+// the same as NaN, which == denies, since who compares and replaces would otherwise never find it again.
 Result<bool> are_equal(const heap::View& view, const Slot& slot, const format::Value& other);
 
 }  // namespace utan::object
