@@ -121,6 +121,7 @@ Result<void> Thread::list_replaced(CommitBlock* block) {
       list.at->drained = 0;
       list.at->count = size;
       std::memcpy(list.at->entries(), words.data() + at, size * sizeof(std::uint64_t));
+      step(Step::build_list_written);
       at += size;
       lists.push_back(ReplacedEntry::make(list.offset, ReplacedEntry::How::list).word);
     }

@@ -5,6 +5,7 @@
 #include <new>
 #include <string>
 
+#include "base/step.h"
 #include "tree/positional.h"
 
 namespace utan::object {
@@ -23,6 +24,7 @@ Ids::~Ids() {
   try {
     auto& free_ids = thread_->leftovers().free_ids;
     free_ids.insert(free_ids.end(), ids_.begin(), ids_.end());
+    if (!ids_.empty()) step(Step::ids_given_back);
   } catch (const std::bad_alloc&) {
   }
 }
@@ -40,6 +42,7 @@ ObjectId Ids::take() {
       do {
         index = counter.fetch_add(1, std::memory_order_relaxed);  // relaxed: only distinctness matters
       } while (index == 0);
+      step(Step::id_taken);
       ids_.push_back(ObjectId::make(index, 1));
     }
   }

@@ -4,6 +4,7 @@
 #include <new>
 #include <vector>
 
+#include "base/step.h"
 #include "commit/holds.h"
 #include "object/edit.h"
 #include "object/mapping.h"
@@ -100,6 +101,7 @@ Result<bool> work_off_some(Thread& thread, std::vector<Leftovers::Orphan>& ready
   }
   ready.erase(ready.begin(), ready.begin() + static_cast<std::ptrdiff_t>(done));
   if (!changed.value()) return done > 0;
+  step(begun ? Step::orphan_emptied : Step::orphan_removed);
   if (begun) ready.front().begun = true;
   ids.used();
   Leftovers& leftovers = thread.leftovers();
@@ -126,6 +128,7 @@ std::vector<Leftovers::Orphan> take_ready(Thread& thread) {
 // Answers whether anything was done.
 bool work_off(Thread& thread, std::uint64_t commits_max) {
   std::vector<Leftovers::Orphan> ready = take_ready(thread);
+  step(Step::orphans_scanned);
   bool worked = false;
   for (std::uint64_t i = 0; i < commits_max && !ready.empty(); ++i) {
     const Result<bool> some = work_off_some(thread, ready);
@@ -144,7 +147,9 @@ bool work_off(Thread& thread, std::uint64_t commits_max) {
 void after_write(commit::Attachment&, Thread& thread, std::span<const ObjectId> orphans) noexcept try {
   Leftovers& leftovers = thread.leftovers();
   const std::uint64_t number = thread.last_number().value;
+  if (!orphans.empty()) step(Step::orphan_left);
   for (const ObjectId id : orphans) leftovers.orphans.push_back({id, number});
+  if (!orphans.empty()) step(Step::orphan_noted);
   if (leftovers.orphans.size() < std::max(due_min, leftovers.orphans_due)) return;
   // More than come in meanwhile, but not so many that one call takes much longer than others.
   if (!work_off(thread, 8)) thread.session().adopt_dead_sometimes();
