@@ -1,4 +1,4 @@
-// What one scan of the pins can say, and of which commits.
+// What one scan of the pins can say, and of which commits; and that large values do not wait behind small ones.
 //
 // Labels: small
 #include "commit/reclaim.h"
@@ -45,6 +45,25 @@ TEST(Horizon, BeforeItsFirstScanSaysNothing) {
   const commit::Horizon horizon;
   EXPECT_NE(horizon.blocking(3, 7), 0U);
   EXPECT_EQ(horizon.around(7).newest_before, ~std::uint64_t{0});
+}
+
+// A pin holds back the first commits of a queue, and what comes behind them waits a while. Where that is large it goes on.
+TEST(Reclaimer, LargeValuesDoNotWait) {
+  const test::TemporaryFolder folder;
+  auto store = test::open_store(folder.path("s"));
+  auto table = test::open_table(*store, "t");
+  test::put(*table, "small", "1");
+  auto snapshot = store->snapshot();
+  ASSERT_TRUE(snapshot.ok());
+  test::put(*table, "small", "2");
+  const std::uint64_t size = std::uint64_t{1} << 20;
+  // In one run of segments, and in several, which a list names.
+  for (const std::uint64_t times : {1, 20}) {
+    const std::string value(size * times, 'v');
+    for (int i = 0; i < 10; ++i) test::put(*table, "large", value);
+    EXPECT_LT(store->statistics()->heap.used.value, 3 * size * times);
+  }
+  EXPECT_EQ(test::get(*table, "large")->size(), 20 * size);
 }
 
 }  // namespace

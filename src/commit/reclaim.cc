@@ -22,6 +22,8 @@ namespace {
 // A queue may hold this many commits that a pin blocks before their blocks move to chunks. Pins of single reads are
 // gone by then.
 constexpr std::uint64_t patience = 256;
+// In segments: 256 KiB, of which `patience` commits make 64 MiB.
+constexpr std::uint64_t long_run_min = 16;
 constexpr unsigned list_depth_max = 8;
 // Each common list is looked through once in so many scans, whatever its hint says.
 constexpr std::uint64_t thorough_interval = 1024;
@@ -62,6 +64,24 @@ std::uint64_t blocks_of(const heap::Heap& heap, ReplacedEntry entry, std::uint64
 // More blocks than this there are not.
 std::uint64_t blocks_max(const heap::Heap& heap) { return heap.file_size().value / format::block_size_min; }
 static_assert(sizeof(List) <= format::block_size_min);
+
+// Is this block a run of so many segments that a few hundred of them must not wait?
+bool is_long_run(const heap::Heap& heap, Offset block) {
+  // Most are not at the beginning of a segment.
+  if (block.value % format::segment_size != 0 || !plausible(heap, block)) return false;
+  const SegmentIndex segment = format::segment_of(block);
+  if (format::describes_region(segment)) return false;
+  const format::ClassWord word{heap.descriptor(segment).class_word.load(std::memory_order_relaxed)};
+  return word.size_class() == format::class_run && word.run_length() >= long_run_min;
+}
+
+// The same of one that a list begins with, as that of a large value's extents does.
+bool holds_long_run(const heap::Heap& heap, ReplacedEntry entry) {
+  if (entry.how() != ReplacedEntry::How::list) [[likely]]
+    return is_long_run(heap, entry.offset());
+  if (!plausible(heap, entry.offset()) || entries_of(heap, entry.offset()) == 0) return false;
+  return is_long_run(heap, ReplacedEntry{heap.at<List>(entry.offset())->entries()[0]}.offset());
+}
 
 }  // namespace
 
@@ -133,7 +153,7 @@ Reclaimer::Reclaimer(const heap::Heap& heap, Line& line, heap::Allocator& alloca
   Offset at = ChainWord{line.queue.load(std::memory_order_acquire)}.offset();
   while (at && plausible(heap, at)) {
     tail_ = at;
-    count_queued(at, true);
+    count_joining(at);
     at = Offset{heap.at<CommitBlock>(at)->owner_next};
   }
 }
@@ -145,7 +165,7 @@ bool Reclaimer::empty() const {
                      [](const auto& chunk) { return chunk.load(std::memory_order_relaxed) == 0; });
 }
 
-void Reclaimer::enqueue(Offset commit_block) {
+bool Reclaimer::enqueue(Offset commit_block) {
   if (!tail_) {
     line_->queue.store(ChainWord::make(commit_block, 0).word, std::memory_order_release);
   } else {
@@ -153,17 +173,22 @@ void Reclaimer::enqueue(Offset commit_block) {
     std::atomic_thread_fence(std::memory_order_release);
   }
   tail_ = commit_block;
-  count_queued(commit_block, true);
+  return count_joining(commit_block);
 }
 
-// A commit joins the queue or leaves it.
-void Reclaimer::count_queued(Offset commit_block, bool joins) {
+// A commit has joined the queue.
+bool Reclaimer::count_joining(Offset commit_block) {
   const auto* commit = heap_->at<CommitBlock>(commit_block);
-  const std::uint64_t count = std::min<std::uint64_t>(commit->replaced_count, format::replaced_max);
-  queued_ += joins ? 1 : std::uint64_t{0} - 1;
-  // Lists stand in front (Thread::list_replaced).
-  if (count > 0 && ReplacedEntry{commit->replaced[0]}.how() == ReplacedEntry::How::list)
-    queued_large_ += joins ? 1 : std::uint64_t{0} - 1;
+  ++queued_;
+  bool has_list = false;
+  bool has_long_run = false;
+  for (std::uint64_t i = 0; i < std::min<std::uint64_t>(commit->replaced_count, format::replaced_max); ++i) {
+    const ReplacedEntry entry{commit->replaced[i]};
+    has_list |= entry.how() == ReplacedEntry::How::list;
+    has_long_run |= holds_long_run(*heap_, entry);
+  }
+  if (has_list || has_long_run) newest_large_ = commit->header.birth;
+  return has_long_run;
 }
 
 void Reclaimer::free(Offset block) {
@@ -179,8 +204,11 @@ void Reclaimer::drain(const Horizon& horizon) {
   if (horizon.open()) return;
   const heap::Allocator::Freeing freeing(*allocator_);
   while (line_->queue.load(std::memory_order_relaxed) != 0) {
-    // Behind one that is blocked, a few commits wait as they are. Not those that replace much.
-    if (!drain_front(horizon, queued_ <= patience && queued_large_ == 0, freeing)) return;
+    // Behind one that is blocked, a few commits wait as they are. Not those that replace much: up to the newest of them,
+    // since numbers grow along the queue, what is blocked goes aside.
+    const Offset front = ChainWord{line_->queue.load(std::memory_order_relaxed)}.offset();
+    const bool large_behind = heap_->at<CommitBlock>(front)->header.birth <= newest_large_;
+    if (!drain_front(horizon, queued_ <= patience && !large_behind, freeing)) return;
   }
 }
 
@@ -222,7 +250,7 @@ bool Reclaimer::drain_front(const Horizon& horizon, bool patient, const heap::Al
   line_->queue.store(next ? ChainWord::make(next, 0).word : 0, std::memory_order_release);
   step(Step::drain_block_unlinked);
   if (!next) tail_ = Offset{};
-  count_queued(block, false);
+  --queued_;
   if (around.itself) {
     wait(ReplacedEntry::make(block, ReplacedEntry::How::block), number + 1, number);
   } else {

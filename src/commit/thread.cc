@@ -176,7 +176,9 @@ Result<bool> Thread::publish(const Pinned& base, const Draft& draft) {
     return false;
   }
   step(Step::cas_won);
-  reclaimer_.enqueue(made->offset);
+  // What is large is reused by the next commit already, if nobody sees it.
+  if (reclaimer_.enqueue(made->offset)) [[unlikely]]
+    commits_since_drain_ = drain_interval_;
   step(Step::queue_linked);
   // The record of the build ends before `pending`: an adopter frees recorded blocks only if nothing is pending.
   build_.published();
