@@ -10,6 +10,8 @@
 
 #include <array>
 
+#include "base/step.h"
+#include "commit/holds.h"
 #include "object/container.h"
 #include "object/orphans.h"
 #include "support/store_fixture.h"
@@ -318,6 +320,34 @@ TEST_F(OrphansTest, AChildHoldsWhatItsParentHeld) {
   child.tell();
   EXPECT_EQ(child.end(), 0);
 }
+
+#if defined(UTAN_STEPS) && UTAN_STEPS
+
+// While a child publishes what it has of its parent, another of its threads lets go of it: nothing of it stays held.
+TEST_F(OrphansTest, AChildLetsGoWhileItPublishes) {
+  put_document(*root_, 1, 10);
+  std::unique_ptr<Container> held = open(*root_, 1);
+  const format::ObjectId id = held->id();
+  Neighbour child([&](Neighbour& me) {
+    const auto let_go = [](void* at, Step step) {
+      if (step == Step::hold_published) static_cast<std::unique_ptr<Container>*>(at)->reset();
+    };
+    step_hook = {let_go, &held};
+    if (!root_->contains(Value::integer(1)).ok()) ::_exit(5);
+    step_hook = {};
+    if (held != nullptr) ::_exit(6);
+    me.say_and_wait();
+  });
+  child.wait_for_it();
+  const auto is_held = [&] { return commit::Holds::is_held((*store_->attachment().session())->coordination(), id); };
+  EXPECT_TRUE(is_held());
+  held.reset();
+  EXPECT_FALSE(is_held());
+  child.tell();
+  EXPECT_EQ(child.end(), 0);
+}
+
+#endif
 
 // A child that has not used the store yet holds nothing. What its parent lets go of then, and begins to empty, is gone for
 // it: it is neither read as the half that is left nor named again.

@@ -179,7 +179,7 @@ class Container {
   bool contains(const Input& key) const { return detail::found(utan_contains(raw(), key.raw())); }
   // Sets `key`, whether it was there or not; the index of a list must be there (UTAN_INVALID).
   void set(const Input& key, const Input& value) { detail::check(utan_set(raw(), key.raw(), value.raw())); }
-  // Compare and replace. True: `key` had `expected` (numbers by value, containers by identity) and has `value` now.
+  // Compare and replace. True: `key` had `expected` (numbers by value, containers by identity, NaN as NaN) and has `value` now.
   bool replace(const Input& key, const Input& expected, const Input& value) {
     return detail::found(utan_replace(raw(), key.raw(), expected.raw(), value.raw()));
   }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/step.h"
 #include "commit/thread.h"
 
 namespace utan::commit {
@@ -197,6 +198,7 @@ Result<void> Attachment::attach_in_child() {
   // Before anything is published: what follows that cannot fail.
   std::unique_ptr<Held> held(new Held{fresh, held_});
   UTAN_TRY(holds_.publish_again(*fresh));
+  step(Step::hold_published);
   held_ = held.release();
   current_.store(held_->session.get(), std::memory_order_release);
   return {};
