@@ -67,6 +67,10 @@ start must_pass heap -DVARIANT_BITS_BEFORE_MASK -DKILLS=1 -DFREERS=0
 start must_pass heap -DSTASH -DKILLS=2 -DFREERS=0 -DCOLLECTORS=0 -DLAST_HEAD=3
 start must_pass heap -DSTASH -DKILLS=0 -DALLOCATORS=1 -DROUNDS=2 -DLAST_HEAD=4
 start must_pass checkpoint -DKILLS=1 -DCHECKPOINTS=2
+start must_pass holds -DKILLS=1
+start must_pass holds -DFORKS=1 -DSTEPS=3 -DCHILD_STEPS=1 -DLAST_NUMBER=4
+start must_pass holds -DTHREADS=1
+start must_pass holds -DNEW -DSTEPS=3
 
 one_writer="-DKILLS=0 -DWRITERS=1 -DREADERS=1"
 for mutation in NO_TAG_NO_REREAD NO_REREAD NO_FENCE COMMIT_BLOCK_UNTESTED SCAN_BEFORE_COMMIT; do
@@ -92,6 +96,15 @@ for mutation in SLOTS_BEFORE_PINS DEAD_CLAIM_DROPPED LIVE_SLOT_REUSED NEWEST_OVE
     DATA_AFTER_SLOT DURABLE_BEFORE_FLUSH UNPINNED_BEFORE_CLAIM; do
     start must_fail checkpoint MUTATION_$mutation -DKILLS=1
 done
+for mutation in HOLDS_BEFORE_PINS UNPINNED_BEFORE_HOLD COUNT_ALONE SCAN_BEFORE_COMMIT; do
+    start must_fail holds MUTATION_$mutation -DKILLS=0
+done
+for mutation in BASE_UNSEEN UNMARKED; do
+    start must_fail holds MUTATION_$mutation -DFORKS=1 -DSTEPS=3 -DCHILD_STEPS=1 -DLAST_NUMBER=4
+done
+start must_fail holds MUTATION_ROLE_AFTER_OWNER -DKILLS=1
+start must_fail holds MUTATION_NO_MUTEX -DTHREADS=1
+start must_fail holds MUTATION_HELD_AFTER_COMMIT -DNEW -DSTEPS=3
 
 if [ "$mode" = full ]; then
     start must_pass pin -DKILLS=2
@@ -118,11 +131,17 @@ if [ "$mode" = full ]; then
     start must_pass checkpoint -DKILLS=2
     start must_pass checkpoint -DKILLS=1 -DLAST_COMMIT=6
     start must_pass checkpoint -DKILLS=1 -DVARIANT_DURABLE_BEFORE_CLAIMS
+    start must_pass holds -DSTEPS=5
+    start must_pass holds -DSTEPS=5 -DTHREADS=1 -DLAST_NUMBER=6
+    start must_pass holds -DKILLS=2
+    start must_pass holds -DNEW -DKILLS=1
+    start must_pass holds -DFORKS=1 -DSTEPS=3 -DCHILD_STEPS=1
+    start must_pass holds -DFORKS=1 -DSTEPS=2 -DKILLS=1
 fi
 wait
 
 # An assertion that no configuration of a model reaches would prove nothing.
-for model in pin heap checkpoint; do
+for model in pin heap checkpoint holds; do
     set -- "$work/$model".pass.*/unreached
     vacuous=$(cat "$@" | sort | uniq -c | awk -v all=$# '$1 == all')
     [ -z "$vacuous" ] || { echo "never reached in $model: $vacuous"; echo "$model" >>"$work/failed"; }

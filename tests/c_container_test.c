@@ -199,6 +199,93 @@ static void test_steps(utan_store* store, uint32_t type) {
   utan_container_close(at);
 }
 
+/* What alter_it() does, and how often it was called. */
+typedef struct {
+  utan_container* at; /* where somebody else is faster at the first call; null: nobody is */
+  utan_code answer;
+  int calls;
+  utan_data* list;
+} change_plan;
+
+/* Adds one to a number, makes 1 of what is absent and a list of everything else. */
+static utan_code alter_it(void* context, const utan_value* old, utan_value* now) {
+  change_plan* plan = context;
+  ++plan->calls;
+  EXPECT(now->type == UTAN_NULL);
+  if (plan->calls == 1 && plan->at != NULL) {
+    utan_value key = text("n");
+    utan_value other = integer(100);
+    EXPECT_OK(utan_set(plan->at, &key, &other));
+  }
+  if (plan->answer != UTAN_OK) return plan->answer;
+  if (old == NULL) {
+    *now = integer(1);
+  } else if (old->type == UTAN_INTEGER) {
+    *now = integer(old->integer + 1);
+  } else if (old->type == UTAN_CONTAINER) {
+    *now = *old;
+  } else {
+    *now = plain(plan->list);
+  }
+  return UTAN_OK;
+}
+
+static void test_alter(utan_store* store, uint32_t type) {
+  utan_container* at;
+  utan_container* list;
+  utan_value key = text("n");
+  utan_value found;
+  utan_value nan = real(strtod("nan", NULL));
+  utan_value number = integer(7);
+  change_plan plan = {NULL, UTAN_OK, 0, NULL};
+  EXPECT_OK(utan_data_new(&plan.list));
+  EXPECT_OK(utan_data_from_json(plan.list, "[5]", 3));
+  EXPECT_OK(utan_new(store, type, NULL, &at));
+  EXPECT_OK(utan_alter(at, &key, alter_it, &plan, &found));
+  EXPECT(found.integer == 1 && plan.calls == 1 && has_integer(at, key, 1));
+  EXPECT_OK(utan_alter(at, &key, alter_it, &plan, NULL));
+  EXPECT(plan.calls == 2 && has_integer(at, key, 2));
+  /* Somebody else is faster. */
+  plan.calls = 0;
+  plan.at = at;
+  EXPECT_OK(utan_alter(at, &key, alter_it, &plan, &found));
+  EXPECT(plan.calls == 2 && found.integer == 101 && has_integer(at, key, 101));
+  EXPECT_OK(utan_erase(at, &key));
+  plan.calls = 0;
+  EXPECT_OK(utan_alter(at, &key, alter_it, &plan, &found));
+  EXPECT(plan.calls == 2 && found.integer == 101);
+  plan.at = NULL;
+  /* What it answers is handed on, and nothing changes. */
+  plan.answer = 1234;
+  EXPECT_CODE(utan_alter(at, &key, alter_it, &plan, &found), 1234);
+  EXPECT(found.type == UTAN_NULL && has_integer(at, key, 101));
+  plan.answer = UTAN_OK;
+  /* NaN is what was read, though it equals nothing. */
+  EXPECT_OK(utan_set(at, &key, &nan));
+  EXPECT_OK(utan_replace(at, &key, &nan, &nan));
+  plan.calls = 0;
+  EXPECT_OK(utan_alter(at, &key, alter_it, &plan, &found));
+  EXPECT(plan.calls == 1 && found.type == UTAN_CONTAINER && has_integer(found.container, integer(0), 5));
+  list = found.container;
+  found.container = NULL;
+  EXPECT_OK(utan_alter(at, &key, alter_it, &plan, &found));
+  EXPECT(found.type == UTAN_CONTAINER && utan_container_id(found.container) == utan_container_id(list));
+  utan_value_release(&found);
+  key = integer(0);
+  EXPECT_OK(utan_alter(list, &key, alter_it, &plan, &found));
+  EXPECT(found.integer == 6 && has_integer(list, key, 6));
+  key = integer(1);
+  plan.calls = 0;
+  EXPECT_CODE(utan_alter(list, &key, alter_it, &plan, &found), UTAN_INVALID);
+  EXPECT(plan.calls == 0);
+  EXPECT_OK(utan_append(list, &number));
+  EXPECT_OK(utan_alter(list, &key, alter_it, &plan, NULL));
+  EXPECT(has_integer(list, key, 8));
+  utan_container_close(list);
+  utan_container_close(at);
+  utan_data_free(plan.list);
+}
+
 static void test_order(utan_store* store) {
   utan_container* at;
   utan_iterator* iterator;
@@ -447,6 +534,9 @@ int main(void) {
   test_steps(store, UTAN_DICT);
   test_steps(store, UTAN_COLLECTION);
   test_steps(store, UTAN_TABLE);
+  test_alter(store, UTAN_DICT);
+  test_alter(store, UTAN_COLLECTION);
+  test_alter(store, UTAN_TABLE);
   test_order(store);
   test_lists(store);
   test_nesting(store);

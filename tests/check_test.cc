@@ -187,6 +187,8 @@ TEST_F(Check, Containers) {
          [](ObjectEntry& entry) { entry.what = ObjectEntry::make_what(0, ContainerType::table); });
   change("has the type 9", made_.table,
          [](ObjectEntry& entry) { entry.what = ObjectEntry::make_what(1, static_cast<ContainerType>(9)); });
+  change("is being emptied, and others name it", made_.table,
+         [](ObjectEntry& entry) { entry.what |= ObjectEntry::emptied_flag; });
   change("is not there, and has contents", made_.table,
          [](ObjectEntry& entry) { entry.what = ObjectEntry::make_what(1, ContainerType::none); });
   change("is the root", format::root_object,

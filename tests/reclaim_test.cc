@@ -1,4 +1,5 @@
-// What one scan of the pins can say, and of which commits.
+// What one scan of the pins can say, and of which commits; that large values do not wait behind small ones, and how much
+// a commit has replaced.
 //
 // Labels: small
 #include "commit/reclaim.h"
@@ -6,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "commit/thread.h"
+#include "object/container.h"
 #include "support/store_fixture.h"
 
 namespace utan {
@@ -45,6 +47,53 @@ TEST(Horizon, BeforeItsFirstScanSaysNothing) {
   const commit::Horizon horizon;
   EXPECT_NE(horizon.blocking(3, 7), 0U);
   EXPECT_EQ(horizon.around(7).newest_before, ~std::uint64_t{0});
+}
+
+// What a commit replaced beyond its own space stands on lists, and where these are too many, on lists of lists.
+TEST(Reclaimer, CountsBlocksOnListsOfLists) {
+  const test::TemporaryFolder folder;
+  auto store = test::open_store(folder.path("s"));
+  const auto container = store->container("c", format::ContainerType::collection, true).value();
+  constexpr std::uint64_t count = 20'000;
+  static_assert(count > format::replaced_max * format::list_entries_max);
+  object::Data data;
+  ASSERT_TRUE(data.begin(format::ContainerType::collection).ok());
+  for (std::uint64_t i = 0; i < count; ++i) {
+    ASSERT_TRUE(data.add(format::Value::integer(static_cast<std::int64_t>(i))).ok());
+    ASSERT_TRUE(data.add(format::Value::string("value")).ok());
+  }
+  ASSERT_TRUE(data.end().ok());
+  ASSERT_TRUE(container->update(data).ok());
+  const std::uint64_t used_before = store->statistics()->heap.used.value;
+  // Replaces every entry's record.
+  ASSERT_TRUE(container->update(data).ok());
+  const heap::Heap& heap = store->attachment().session().value()->heap();
+  const format::HeadWord head{heap.coordination().fixed().head.load()};
+  const std::uint64_t remaining = commit::Reclaimer::remaining(heap, head.block());
+  EXPECT_GE(remaining, count);
+  EXPECT_LE(remaining * format::block_size_min, used_before + store->statistics()->heap.used.value);
+  // Those that are freed do not count.
+  store->attachment().thread().value()->reclaim();
+  EXPECT_LT(commit::Reclaimer::remaining(heap, head.block()), count);
+}
+
+// A pin holds back the first commits of a queue, and what comes behind them waits a while. Where that is large it goes on.
+TEST(Reclaimer, LargeValuesDoNotWait) {
+  const test::TemporaryFolder folder;
+  auto store = test::open_store(folder.path("s"));
+  auto table = test::open_table(*store, "t");
+  test::put(*table, "small", "1");
+  auto snapshot = store->snapshot();
+  ASSERT_TRUE(snapshot.ok());
+  test::put(*table, "small", "2");
+  const std::uint64_t size = std::uint64_t{1} << 20;
+  // In one run of segments, and in several, which a list names.
+  for (const std::uint64_t times : {1, 20}) {
+    const std::string value(size * times, 'v');
+    for (int i = 0; i < 10; ++i) test::put(*table, "large", value);
+    EXPECT_LT(store->statistics()->heap.used.value, 3 * size * times);
+  }
+  EXPECT_EQ(test::get(*table, "large")->size(), 20 * size);
 }
 
 }  // namespace

@@ -179,7 +179,7 @@ class Container {
   bool contains(const Input& key) const { return detail::found(utan_contains(raw(), key.raw())); }
   // Sets `key`, whether it was there or not; the index of a list must be there (UTAN_INVALID).
   void set(const Input& key, const Input& value) { detail::check(utan_set(raw(), key.raw(), value.raw())); }
-  // Compare and replace. True: `key` had `expected` (numbers by value, containers by identity) and has `value` now.
+  // Compare and replace. True: `key` had `expected` (numbers by value, containers by identity, NaN as NaN) and has `value` now.
   bool replace(const Input& key, const Input& expected, const Input& value) {
     return detail::found(utan_replace(raw(), key.raw(), expected.raw(), value.raw()));
   }
@@ -291,13 +291,11 @@ class Mapping : public Container {
   void update(const Data& data) { detail::check(utan_update(raw(), data.handle())); }
   // Sets `key` to what `change(old)` returns, a std::optional<Literal> or what makes one, atomically: `old` is a const
   // Value&, empty if the key is absent, and `change` may run several times. False: it returned std::nullopt, and nothing
-  // was changed. Throws UTAN_TYPE if NaN is there, which equals nothing and cannot be compared and replaced.
+  // was changed.
   template <class Change>
   bool alter(const Input& key, Change&& change) {
     for (;;) {
       const Value old = get(key);
-      if (old.type() == Type::real && old.as_real() != old.as_real())
-        throw Error(UTAN_TYPE, name_of(type()) + std::string(" has NaN, which cannot be altered, at ") + text_of(key));
       const std::optional<Literal> now = change(old);
       if (!now) return false;
       if (old ? replace(key, old, *now) : add(key, *now)) return true;

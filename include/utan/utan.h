@@ -245,10 +245,18 @@ UTAN_API utan_code utan_count(utan_container *container, uint64_t *count);
 UTAN_API utan_code utan_set(utan_container *container, const utan_value *key, const utan_value *value);
 /* Sets `key` only if it is absent; UTAN_EXISTS otherwise. Not for lists. */
 UTAN_API utan_code utan_add(utan_container *container, const utan_value *key, const utan_value *value);
-/* Compare and replace: sets `key` only if it now has `expected`: numbers are compared by value, containers by identity.
- * UTAN_NOT_FOUND if the key is absent or has another value. */
+/* Compare and replace: sets `key` only if it now has `expected`: numbers are compared by value, containers by identity,
+ * and NaN is the same as NaN. UTAN_NOT_FOUND if the key is absent or has another value. */
 UTAN_API utan_code utan_replace(utan_container *container, const utan_value *key, const utan_value *expected,
                                 const utan_value *value);
+/* What utan_alter() is to make of `old`, what is there, which is null if the key is absent: put into `now`, empty at first,
+ * a value that stays valid until the next call or the end of utan_alter(). `old` is valid during the call. */
+typedef utan_code (*utan_change)(void *context, const utan_value *old, utan_value *now);
+/* Sets `key` to what `change` makes of what is there, atomically: if somebody else changes that meanwhile, `change` is called
+ * again, with what is there then. If it answers anything but UTAN_OK nothing is changed, and utan_alter() answers that.
+ * `out` (may be null): what has been put there. Of a list, UTAN_INVALID if the index is outside. */
+UTAN_API utan_code utan_alter(utan_container *container, const utan_value *key, utan_change change, void *context,
+                              utan_value *out);
 /* Removes `key`; UTAN_NOT_FOUND if it is absent. */
 UTAN_API utan_code utan_erase(utan_container *container, const utan_value *key);
 /* Removes `key` and hands out what was there; UTAN_NOT_FOUND if it is absent. */

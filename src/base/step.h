@@ -23,7 +23,9 @@ namespace utan {
   X(grow_allocated) X(grow_published) X(run_owner_won) X(run_described) X(run_freed) X(checkpoint_pinned)             \
   X(checkpoint_data_flushed) X(checkpoint_slot_claimed) X(checkpoint_slot_written) X(checkpoint_slot_flushed)         \
   X(checkpoint_published) X(close_checkpointed) X(close_exclusive) X(close_drained) X(close_flushed)                  \
-  X(close_flagged) X(recover_started) X(recover_slot_chosen)
+  X(close_flagged) X(recover_started) X(recover_slot_chosen) X(hold_line_cleared) X(hold_published)                   \
+  X(hold_withdrawn) X(id_taken) X(ids_given_back) X(build_list_written) X(orphan_left) X(orphan_noted)                \
+  X(orphans_scanned) X(orphan_emptied) X(orphan_removed)
 // clang-format on
 
 enum class Step : std::uint8_t {
@@ -34,6 +36,8 @@ enum class Step : std::uint8_t {
 };
 
 inline constexpr unsigned step_count = static_cast<unsigned>(Step::count_);
+// From here on they are of containers and what is in them, which tables of bytes do not come by.
+inline constexpr Step container_step_first = Step::hold_line_cleared;
 
 // The label as in the list above.
 const char* step_name(Step step);

@@ -41,6 +41,28 @@ utan_code hand_over_found(const Result<bool>& result, Loan loan, const utan_cont
   return UTAN_OK;
 }
 
+// Hands over an entry. If there is no memory for both, neither is.
+void hand_over_entry(Loan key_loan, Loan value_loan, const Container& from, utan_value* key, utan_value* value) {
+  if (key != nullptr) hand_over(std::move(key_loan), from, key);
+  try {
+    if (value != nullptr) hand_over(std::move(value_loan), from, value);
+  } catch (...) {
+    if (key != nullptr) utan_value_release(key);
+    clear(key);
+    clear(value);
+    throw;
+  }
+}
+
+// What was handed over, until the end of a call.
+struct Handed {
+  utan_value value{};
+  Handed() = default;
+  Handed(const Handed&) = delete;
+  Handed& operator=(const Handed&) = delete;
+  ~Handed() { utan_value_release(&value); }
+};
+
 utan_code give(Result<std::unique_ptr<Container>> opened, utan_container** out) {
   if (!opened.ok()) return fail(opened.error());
   *out = new utan_container{std::move(opened).value()};
@@ -136,8 +158,7 @@ utan_code nearest(utan_container* container, Container::Where where, const Value
   clear(found_key);
   clear(value);
   if (!there.ok() || !there.value()) return found(there);
-  if (found_key != nullptr) hand_over(std::move(key_loan), *container->container, found_key);
-  if (value != nullptr) hand_over(std::move(value_loan), *container->container, value);
+  hand_over_entry(std::move(key_loan), std::move(value_loan), *container->container, found_key, value);
   return UTAN_OK;
 }
 
@@ -282,6 +303,39 @@ utan_code utan_increase(utan_container* container, const utan_value* key, const 
   });
 }
 
+utan_code utan_alter(utan_container* container, const utan_value* key, utan_change change, void* context,
+                     utan_value* out) {
+  return with_key(container, key, [&](Container& at, const Value& plain_key) -> utan_code {
+    clear(out);
+    for (;;) {
+      Handed old;
+      Loan loan;
+      const Result<bool> there = at.get(plain_key, loan);
+      if (!there.ok()) return fail(there.error());
+      if (!there.value() && at.type() == ContainerType::list)
+        return fail(Code::invalid, "the index is outside the list");
+      if (there.value()) hand_over(std::move(loan), at, &old.value);
+      utan_value now{};
+      const utan_code answer = change(context, there.value() ? &old.value : nullptr, &now);
+      if (answer != UTAN_OK) return answer;
+      GivenInput given;
+      Result<Input*> input = given.input(&now, at.attachment());
+      if (!input.ok()) return fail(input.error());
+      Given given_old;
+      Loan put;
+      const Result<bool> done = [&]() -> Result<bool> {
+        if (!there.value()) return at.add(plain_key, *input.value(), &put);
+        UTAN_ASSIGN(const Value expected, given_old.value(&old.value, &at.attachment()));
+        return at.replace(plain_key, expected, *input.value(), &put);
+      }();
+      if (!done.ok()) return fail(done.error());
+      if (!done.value()) continue;  // somebody was faster
+      if (out != nullptr) hand_over(std::move(put), at, out);
+      return UTAN_OK;
+    }
+  });
+}
+
 utan_code utan_clear(utan_container* container) {
   return guarded([&] { return done(container->container->clear()); });
 }
@@ -321,8 +375,7 @@ utan_code utan_pop_last(utan_container* container, utan_value* key, utan_value* 
     Loan value_loan;
     const Result<bool> there = container->container->pop_last(key_loan, value_loan);
     if (!there.ok() || !there.value()) return found(there);
-    if (key != nullptr) hand_over(std::move(key_loan), *container->container, key);
-    if (value != nullptr) hand_over(std::move(value_loan), *container->container, value);
+    hand_over_entry(std::move(key_loan), std::move(value_loan), *container->container, key, value);
     return UTAN_OK;
   });
 }

@@ -201,6 +201,7 @@ void CommitWalk::note_container(Offset leaf, std::uint64_t index, ObjectEntry en
     return;
   }
   if (entry.generation() == 0) problem(leaf, place + " has no generation");
+  if (entry.is_emptied() && !entry.is_orphan()) problem(leaf, place + " is being emptied, and others name it");
   if (index >= object_index_high_ || index > format::object_index_max) {
     problem(leaf, place + " is beyond the highest index that the commit knows, " + std::to_string(object_index_high_));
   }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/step.h"
 #include "commit/thread.h"
 
 namespace utan::commit {
@@ -194,8 +195,11 @@ Result<void> Attachment::attach_in_child() {
     static_cast<void>(fresh->leave());
     return Error(Code::closed, path_ + ": the file was replaced since this process was forked: open it again");
   }
+  // Before anything is published: what follows that cannot fail.
+  std::unique_ptr<Held> held(new Held{fresh, held_});
   UTAN_TRY(holds_.publish_again(*fresh));
-  held_ = new Held{std::move(fresh), held_};
+  step(Step::hold_published);
+  held_ = held.release();
   current_.store(held_->session.get(), std::memory_order_release);
   return {};
 }

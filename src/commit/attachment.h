@@ -64,10 +64,7 @@ class Attachment {
     UTAN_ASSIGN(Session* const session, this->session());
     return holds_.add(*session, id);
   }
-  void let_go(format::ObjectId id) {
-    // In a child that has not attached yet, the counts are what will be published.
-    holds_.remove(*current_.load(std::memory_order_acquire), id);
-  }
+  void let_go(format::ObjectId id) { holds_.remove(id); }
   const std::string& path() const { return path_; }
   bool read_only() const { return options_.mode == OpenMode::read_only; }
 

@@ -1,6 +1,7 @@
 #include "commit/holds.h"
 
 #include "base/check.h"
+#include "base/step.h"
 #include "commit/session.h"
 #include "commit/thread.h"
 
@@ -26,11 +27,16 @@ Result<void> Holds::have_line(Session& session) {
   UTAN_ASSIGN(const std::uint64_t index, session.claim_hold_line());
   Line& line = session.coordination().line(index);
   for (std::uint64_t i = 0; i < format::hold_bit_count / 64; ++i) line.stash[i].store(0, std::memory_order_relaxed);
+  step(Step::hold_line_cleared);
   // release: with its bits cleared; pairs with is_held.
   line.role.store(static_cast<std::uint64_t>(LineRole::holds), std::memory_order_release);
   line_ = &line;
+  line_session_ = &session;
   return {};
 }
+
+// Asked of the line's own session: that of the attachment is still the parent's while the child publishes again.
+bool Holds::line_is_own() const { return line_ != nullptr && !line_session_->forked(); }
 
 Result<void> Holds::add(Session& session, format::ObjectId id) {
   const std::uint64_t bit = bit_of(id);
@@ -38,16 +44,17 @@ Result<void> Holds::add(Session& session, format::ObjectId id) {
   if (line_ == nullptr) UTAN_TRY(have_line(session));
   // seq_cst: before the pin is let go, for those who scan pins and then holds.
   if (counts_.get()[bit]++ == 0) line_->stash[bit / 64].fetch_or(mask_of(bit), std::memory_order_seq_cst);
+  step(Step::hold_published);
   return {};
 }
 
-void Holds::remove(Session& session, format::ObjectId id) {
+void Holds::remove(format::ObjectId id) {
   const std::uint64_t bit = bit_of(id);
   const std::lock_guard lock(mutex_);
   DCHECK(counts_.get()[bit] > 0);
-  // In a child that has not attached yet the line is its parent's.
-  if (--counts_.get()[bit] == 0 && line_ != nullptr && !session.forked())
+  if (--counts_.get()[bit] == 0 && line_is_own())
     line_->stash[bit / 64].fetch_and(~mask_of(bit), std::memory_order_release);
+  step(Step::hold_withdrawn);
 }
 
 Result<void> Holds::publish_again(Session& session) {

@@ -31,8 +31,9 @@ class Holds {
   // One handle more. Fails if the coordination file has no room for another line.
   Result<void> add(Session& session, format::ObjectId id);
   // One handle less; as often as `add`.
-  void remove(Session& session, format::ObjectId id);
-  // In a child made by fork: what its parent's handles hold, its own hold, too.
+  void remove(format::ObjectId id);
+  // In a child made by fork: what its parent's handles hold, its own hold, too, in a line of `session`, which must then
+  // live as long as this process uses the store.
   Result<void> publish_again(Session& session);
   // In a child: whoever held the mutex in the parent does not exist here.
   void forget_lock() { new (&mutex_) std::mutex; }
@@ -42,10 +43,13 @@ class Holds {
 
  private:
   Result<void> have_line(Session& session);
+  // Is there a line, and is it this process's own? In a child that has not published again yet it is its parent's.
+  bool line_is_own() const;
 
   std::mutex mutex_;
   std::unique_ptr<std::uint32_t, void (*)(void*)> counts_{nullptr, std::free};  // by hash
   format::Line* line_ = nullptr;
+  const Session* line_session_ = nullptr;  // of which the line is
 };
 
 }  // namespace utan::commit

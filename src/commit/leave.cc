@@ -27,6 +27,27 @@ bool is_idle(const Line& line) {
   return true;
 }
 
+// The generation ends what descriptors say of this line; then somebody else may take it.
+void give_back(Line& line) {
+  line.generation.fetch_add(1, std::memory_order_acq_rel);
+  line.owner.store(0, std::memory_order_release);
+}
+
+// A line that was claimed, given back unless it is kept: memory that runs out must not cost one.
+class ClaimedLine {
+ public:
+  explicit ClaimedLine(Line& line) : line_(&line) {}
+  ~ClaimedLine() {
+    if (line_ != nullptr) give_back(*line_);
+  }
+  ClaimedLine(const ClaimedLine&) = delete;
+  ClaimedLine& operator=(const ClaimedLine&) = delete;
+  void keep() { line_ = nullptr; }
+
+ private:
+  Line* line_;
+};
+
 }  // namespace
 
 // A line that nobody has, or a new one at the end of the coordination file.
@@ -46,6 +67,11 @@ Result<std::uint64_t> Session::claim_line(bool idle) {
       }
       if (!line.owner.compare_exchange_strong(nobody, owner_.word, std::memory_order_acq_rel)) continue;
       line.generation.fetch_add(1, std::memory_order_acq_rel);
+      // Somebody may have had it and left work there since it was looked at.
+      if (idle && !is_idle(line)) {
+        give_back(line);
+        continue;
+      }
       step(Step::attach_line_claimed);
       return i;
     }
@@ -68,16 +94,27 @@ Result<Thread*> Session::claim_thread() {
       return thread.get();
     }
   }
-  UTAN_ASSIGN(const std::uint64_t line, claim_line(false));
-  threads_.push_back(std::make_unique<Thread>(*this, line));
+  UTAN_ASSIGN(Thread* const thread, add_thread());
+  thread->in_use_ = true;
+  return thread;
+}
+
+// A state that no thread uses yet, on a line of its own. The caller holds the mutex.
+Result<Thread*> Session::add_thread() {
+  UTAN_ASSIGN(const std::uint64_t index, claim_line(false));
+  ClaimedLine claimed(coordination_.line(index));
+  threads_.push_back(std::make_unique<Thread>(*this, index));
+  claimed.keep();
   return threads_.back().get();
 }
 
 Result<std::uint64_t> Session::claim_hold_line() {
   const std::lock_guard lock(mutex_);
-  UTAN_ASSIGN(const std::uint64_t line, claim_line(true));
-  hold_lines_.push_back(line);
-  return line;
+  UTAN_ASSIGN(const std::uint64_t index, claim_line(true));
+  ClaimedLine claimed(coordination_.line(index));
+  hold_lines_.push_back(index);
+  claimed.keep();
+  return index;
 }
 
 void Session::release_thread(Thread* thread) {
@@ -95,10 +132,8 @@ Result<PinPlace> Session::claim_pin() {
     const int index = thread->claim_extra();
     if (index >= 0) return PinPlace{thread.get(), static_cast<unsigned>(index)};
   }
-  UTAN_ASSIGN(const std::uint64_t line, claim_line(false));
-  threads_.push_back(std::make_unique<Thread>(*this, line));
-  threads_.back()->in_use_ = false;
-  return PinPlace{threads_.back().get(), static_cast<unsigned>(threads_.back()->claim_extra())};
+  UTAN_ASSIGN(Thread* const thread, add_thread());
+  return PinPlace{thread, static_cast<unsigned>(thread->claim_extra())};
 }
 
 // --- Leaving ---------------------------------------------------------------------------------------------------------
@@ -120,8 +155,7 @@ void Session::give_up_threads() {
   for (const std::uint64_t index : hold_lines_) {
     Line& line = coordination_.line(index);
     line.role.store(static_cast<std::uint64_t>(format::LineRole::thread), std::memory_order_release);
-    line.generation.fetch_add(1, std::memory_order_acq_rel);
-    line.owner.store(0, std::memory_order_release);
+    give_back(line);
   }
   hold_lines_.clear();
 }
@@ -214,8 +248,7 @@ Result<void> Session::drain_everything() {
     reclaimer.retry_waiting(horizon);
     allocator.release_all();
   }
-  own.generation.fetch_add(1, std::memory_order_acq_rel);
-  own.owner.store(0, std::memory_order_release);
+  give_back(own);
   return {};
 }
 

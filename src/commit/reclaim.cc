@@ -22,6 +22,8 @@ namespace {
 // A queue may hold this many commits that a pin blocks before their blocks move to chunks. Pins of single reads are
 // gone by then.
 constexpr std::uint64_t patience = 256;
+// In segments: 256 KiB, of which `patience` commits make 64 MiB.
+constexpr std::uint64_t long_run_min = 16;
 constexpr unsigned list_depth_max = 8;
 // Each common list is looked through once in so many scans, whatever its hint says.
 constexpr std::uint64_t thorough_interval = 1024;
@@ -45,12 +47,41 @@ std::uint64_t entries_of(const heap::Heap& heap, Offset offset) {
   return list->count;
 }
 
-// How many blocks an entry stands for.
-std::uint64_t blocks_of(const heap::Heap& heap, ReplacedEntry entry) {
+// How many blocks an entry stands for, with those on lists of lists, as deep as these are followed when they are freed;
+// at most `most`, so that damaged lists that name each other come to an end. What a list has freed already does not count.
+std::uint64_t blocks_of(const heap::Heap& heap, ReplacedEntry entry, std::uint64_t most, unsigned depth = 0) {
   if (entry.how() != ReplacedEntry::How::list || !plausible(heap, entry.offset())) return 1;
-  return 1 + entries_of(heap, entry.offset());
+  auto* list = heap.at<List>(entry.offset());
+  const std::uint64_t count = entries_of(heap, entry.offset());
+  // relaxed: whoever counts has taken the line over, or tells only an upper bound.
+  std::uint64_t i = std::atomic_ref<std::uint64_t>(list->drained).load(std::memory_order_relaxed);
+  std::uint64_t out = 1;
+  for (; i < count && out < most; ++i) {
+    out += depth == list_depth_max ? 1 : blocks_of(heap, ReplacedEntry{list->entries()[i]}, most - out, depth + 1);
+  }
+  return out;
 }
+// More blocks than this there are not.
+std::uint64_t blocks_max(const heap::Heap& heap) { return heap.file_size().value / format::block_size_min; }
 static_assert(sizeof(List) <= format::block_size_min);
+
+// Is this block a run of so many segments that a few hundred of them must not wait?
+bool is_long_run(const heap::Heap& heap, Offset block) {
+  // Most are not at the beginning of a segment.
+  if (block.value % format::segment_size != 0 || !plausible(heap, block)) return false;
+  const SegmentIndex segment = format::segment_of(block);
+  if (format::describes_region(segment)) return false;
+  const format::ClassWord word{heap.descriptor(segment).class_word.load(std::memory_order_relaxed)};
+  return word.size_class() == format::class_run && word.run_length() >= long_run_min;
+}
+
+// The same of one that a list begins with, as that of a large value's extents does.
+bool holds_long_run(const heap::Heap& heap, ReplacedEntry entry) {
+  if (entry.how() != ReplacedEntry::How::list) [[likely]]
+    return is_long_run(heap, entry.offset());
+  if (!plausible(heap, entry.offset()) || entries_of(heap, entry.offset()) == 0) return false;
+  return is_long_run(heap, ReplacedEntry{heap.at<List>(entry.offset())->entries()[0]}.offset());
+}
 
 }  // namespace
 
@@ -122,7 +153,7 @@ Reclaimer::Reclaimer(const heap::Heap& heap, Line& line, heap::Allocator& alloca
   Offset at = ChainWord{line.queue.load(std::memory_order_acquire)}.offset();
   while (at && plausible(heap, at)) {
     tail_ = at;
-    count_queued(at, true);
+    count_joining(at);
     at = Offset{heap.at<CommitBlock>(at)->owner_next};
   }
 }
@@ -134,7 +165,7 @@ bool Reclaimer::empty() const {
                      [](const auto& chunk) { return chunk.load(std::memory_order_relaxed) == 0; });
 }
 
-void Reclaimer::enqueue(Offset commit_block) {
+bool Reclaimer::enqueue(Offset commit_block) {
   if (!tail_) {
     line_->queue.store(ChainWord::make(commit_block, 0).word, std::memory_order_release);
   } else {
@@ -142,17 +173,22 @@ void Reclaimer::enqueue(Offset commit_block) {
     std::atomic_thread_fence(std::memory_order_release);
   }
   tail_ = commit_block;
-  count_queued(commit_block, true);
+  return count_joining(commit_block);
 }
 
-// A commit joins the queue or leaves it.
-void Reclaimer::count_queued(Offset commit_block, bool joins) {
+// A commit has joined the queue.
+bool Reclaimer::count_joining(Offset commit_block) {
   const auto* commit = heap_->at<CommitBlock>(commit_block);
-  const std::uint64_t count = std::min<std::uint64_t>(commit->replaced_count, format::replaced_max);
-  queued_ += joins ? 1 : std::uint64_t{0} - 1;
-  // Lists stand in front (Thread::list_replaced).
-  if (count > 0 && ReplacedEntry{commit->replaced[0]}.how() == ReplacedEntry::How::list)
-    queued_large_ += joins ? 1 : std::uint64_t{0} - 1;
+  ++queued_;
+  bool has_list = false;
+  bool has_long_run = false;
+  for (std::uint64_t i = 0; i < std::min<std::uint64_t>(commit->replaced_count, format::replaced_max); ++i) {
+    const ReplacedEntry entry{commit->replaced[i]};
+    has_list |= entry.how() == ReplacedEntry::How::list;
+    has_long_run |= holds_long_run(*heap_, entry);
+  }
+  if (has_list || has_long_run) newest_large_ = commit->header.birth;
+  return has_long_run;
 }
 
 void Reclaimer::free(Offset block) {
@@ -168,8 +204,11 @@ void Reclaimer::drain(const Horizon& horizon) {
   if (horizon.open()) return;
   const heap::Allocator::Freeing freeing(*allocator_);
   while (line_->queue.load(std::memory_order_relaxed) != 0) {
-    // Behind one that is blocked, a few commits wait as they are. Not those that replace much.
-    if (!drain_front(horizon, queued_ <= patience && queued_large_ == 0, freeing)) return;
+    // Behind one that is blocked, a few commits wait as they are. Not those that replace much: up to the newest of them,
+    // since numbers grow along the queue, what is blocked goes aside.
+    const Offset front = ChainWord{line_->queue.load(std::memory_order_relaxed)}.offset();
+    const bool large_behind = heap_->at<CommitBlock>(front)->header.birth <= newest_large_;
+    if (!drain_front(horizon, queued_ <= patience && !large_behind, freeing)) return;
   }
 }
 
@@ -211,7 +250,7 @@ bool Reclaimer::drain_front(const Horizon& horizon, bool patient, const heap::Al
   line_->queue.store(next ? ChainWord::make(next, 0).word : 0, std::memory_order_release);
   step(Step::drain_block_unlinked);
   if (!next) tail_ = Offset{};
-  count_queued(block, false);
+  --queued_;
   if (around.itself) {
     wait(ReplacedEntry::make(block, ReplacedEntry::How::block), number + 1, number);
   } else {
@@ -315,7 +354,8 @@ void Reclaimer::wait(ReplacedEntry entry, std::uint64_t replaced_by, std::uint64
     const Result<Offset> made = allocator_->allocate(ByteCount{format::waiting_chunk_size}, CommitNumber{replaced_by});
     if (!made.ok()) {
       // No room to remember it: it leaks, until the collector finds it.
-      heap_->coordination().fixed().leaked_count_max.fetch_add(blocks_of(*heap_, entry), std::memory_order_relaxed);
+      heap_->coordination().fixed().leaked_count_max.fetch_add(blocks_of(*heap_, entry, blocks_max(*heap_)),
+                                                               std::memory_order_relaxed);
       return;
     }
     auto* chunk = heap_->at<WaitingChunk>(made.value());
@@ -430,18 +470,20 @@ void Reclaimer::work_on_taken(const Horizon& horizon) {
 
 std::uint64_t Reclaimer::remaining(const heap::Heap& heap, Offset commit_block) {
   const auto* commit = heap.at<CommitBlock>(commit_block);
+  const std::uint64_t most = blocks_max(heap);
   std::uint64_t out = 0;
   for (std::uint64_t i = 0; i < std::min<std::uint64_t>(commit->replaced_count, format::replaced_max); ++i) {
-    out += blocks_of(heap, ReplacedEntry{commit->replaced[i]});
+    out += blocks_of(heap, ReplacedEntry{commit->replaced[i]}, most - std::min(out, most));
   }
   return out;
 }
 
 std::uint64_t Reclaimer::waiting_in(const heap::Heap& heap, Offset offset) {
   auto* chunk = heap.at<WaitingChunk>(offset);
+  const std::uint64_t most = blocks_max(heap);
   std::uint64_t out = 0;
   for (std::uint64_t i = 0; i < std::min(chunk->count, format::waiting_entries_max); ++i) {
-    out += blocks_of(heap, ReplacedEntry{chunk->entries()[i].entry});
+    out += blocks_of(heap, ReplacedEntry{chunk->entries()[i].entry}, most - std::min(out, most));
   }
   return out;
 }

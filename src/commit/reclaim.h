@@ -64,8 +64,9 @@ class Reclaimer {
   // Works on `line`; frees and allocates through `allocator`, which may belong to another line of the same thread.
   Reclaimer(const heap::Heap& heap, format::Line& line, heap::Allocator& allocator);
 
-  // Puts a commit of this line, which has just been published, at the end of its queue.
-  void enqueue(Offset commit_block);
+  // Puts a commit of this line, which has just been published, at the end of its queue. True: what it replaced takes so
+  // much space that it should not wait for the next time that the queue is drained.
+  bool enqueue(Offset commit_block);
   // How many commits are in the queue.
   std::uint64_t queued() const { return queued_; }
 
@@ -88,7 +89,7 @@ class Reclaimer {
   bool blocks_in_list(format::ReplacedEntry entry, std::uint64_t replaced_by, const Horizon& horizon) const;
   void release(format::ReplacedEntry entry, std::uint64_t replaced_by, const Horizon& horizon, unsigned depth);
   void release_list(Offset offset, std::uint64_t replaced_by, const Horizon& horizon, unsigned depth);
-  void count_queued(Offset commit_block, bool joins);
+  bool count_joining(Offset commit_block);
   void wait(format::ReplacedEntry entry, std::uint64_t replaced_by, std::uint64_t blocking);
   void file_chunk(Offset offset);
   void work_on_taken(const Horizon& horizon);
@@ -99,7 +100,7 @@ class Reclaimer {
   heap::Allocator* allocator_;
   Offset tail_;
   std::uint64_t queued_ = 0;
-  std::uint64_t queued_large_ = 0;  // those of them that replace so much that it stands on lists
+  std::uint64_t newest_large_ = 0;  // the number of the newest that ever joined it with lists or long runs
   std::uint64_t scans_ = 0;
 };
 

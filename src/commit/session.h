@@ -134,6 +134,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Result<format::FileHeader> read_header() const;
   // `idle`: one on which nobody left work to do.
   Result<std::uint64_t> claim_line(bool idle);
+  Result<Thread*> add_thread();
   void adopt_entry(std::uint32_t index);
   void adopt_line(std::uint64_t index);
   void give_up_threads();

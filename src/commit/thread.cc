@@ -121,6 +121,7 @@ Result<void> Thread::list_replaced(CommitBlock* block) {
       list.at->drained = 0;
       list.at->count = size;
       std::memcpy(list.at->entries(), words.data() + at, size * sizeof(std::uint64_t));
+      step(Step::build_list_written);
       at += size;
       lists.push_back(ReplacedEntry::make(list.offset, ReplacedEntry::How::list).word);
     }
@@ -175,7 +176,9 @@ Result<bool> Thread::publish(const Pinned& base, const Draft& draft) {
     return false;
   }
   step(Step::cas_won);
-  reclaimer_.enqueue(made->offset);
+  // What is large is reused by the next commit already, if nobody sees it.
+  if (reclaimer_.enqueue(made->offset)) [[unlikely]]
+    commits_since_drain_ = drain_interval_;
   step(Step::queue_linked);
   // The record of the build ends before `pending`: an adopter frees recorded blocks only if nothing is pending.
   build_.published();

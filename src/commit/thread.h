@@ -45,6 +45,7 @@ struct Leftovers {
   struct Orphan {
     format::ObjectId id;
     std::uint64_t unlinked;  // the number of the commit since which nobody names it
+    bool begun = false;      // this thread has taken out a part of it
   };
   std::vector<format::ObjectId> free_ids;  // for new containers
   std::vector<Orphan> orphans;
@@ -253,7 +254,7 @@ class Thread {
   Leftovers leftovers_;
   std::uint64_t commits_since_drain_ = 0;
   std::uint64_t drain_interval_ = 16;
-  bool in_use_ = true;  // by a thread; under the session's mutex
+  bool in_use_ = false;  // by a thread; under the session's mutex
 };
 
 }  // namespace utan::commit

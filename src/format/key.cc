@@ -24,7 +24,8 @@ constexpr std::uint8_t large_byte = 0xfc;  // then the exponent in 5 bytes
 constexpr std::int64_t usual_bias = 16;
 constexpr std::int64_t usual_exponent_max = usual_last - usual_byte - usual_bias;
 constexpr std::int64_t tiny_bias = 1100;
-constexpr std::int64_t big_exponent_max = std::int64_t{8} * key_size_max;
+constexpr std::int64_t big_exponent_max =
+    std::int64_t{8} * key_size_max - 2;  // of one that alone is as long as it may be
 
 constexpr std::byte tuple_end{0x00};
 constexpr std::byte escape{0x00};
@@ -151,6 +152,9 @@ bool is_real(const Number& number) {
   const auto last = static_cast<unsigned>(std::countr_zero(std::to_integer<std::uint8_t>(number.digits.back())));
   return static_cast<std::int64_t>(number.digits.size() * 8 - last) <= digit_max;
 }
+// The bytes of a whole number as a big integer.
+std::uint64_t big_size(const Number& number) { return (static_cast<std::uint64_t>(number.exponent) + 1) / 8 + 1; }
+
 // How a number is spelled if nothing else is said.
 Tag usual_spelling(const Number& number) {
   return is_integer(number) ? Tag::integer : is_real(number) ? Tag::real : Tag::big_integer;
@@ -313,7 +317,7 @@ std::int64_t integer_of(const Number& number) {
 // Two's complement, little-endian, as short as it can be.
 ByteVector big_of(const Number& number) {
   const auto bit_count = static_cast<std::size_t>(number.exponent) + 1;
-  ByteVector out(bit_count / 8 + 1, std::byte{0});  // with room for a sign
+  ByteVector out(big_size(number), std::byte{0});  // with room for a sign
   const auto set = [&out](std::size_t bit) { out[bit / 8] |= static_cast<std::byte>(1u << (bit % 8)); };
   set(bit_count - 1);
   for (std::size_t i = 0; i < number.digits.size() * 8 && i + 1 < bit_count; ++i) {
@@ -376,10 +380,15 @@ class Encoder {
       case KeyClass::number: {
         Number number;
         if (!number_of(value, number)) return Error(Code::type, "NaN cannot be a key: it equals nothing");
-        put_number(bytes_, number);
         tag_ = is_negative_zero(value)                               ? Tag::negative_zero
                : value.tag == Tag::big_integer && is_integer(number) ? Tag::integer
                                                                      : value.tag;
+        if (tag_ == Tag::big_integer) big_size_ += big_size(number);
+        if (big_size_ > key_size_max) {
+          return Error(Code::too_large,
+                       "the big integers of a key have at most " + std::to_string(key_size_max) + " bytes together");
+        }
+        put_number(bytes_, number);
         if (nested) {
           spelling_.push_back(static_cast<std::byte>(tag_));
           unusual = unusual || tag_ != usual_spelling(number);
@@ -428,6 +437,7 @@ class Encoder {
   ByteVector& bytes_;
   ByteVector& spelling_;
   Tag tag_ = Tag::null;
+  std::uint64_t big_size_ = 0;  // of all big integers so far
 };
 
 // Reads values out of a tuple's bytes.
@@ -449,6 +459,9 @@ class Decoder {
         return Value::integer(integer_of(number));
       case Tag::big_integer: {
         if (!is_whole(number) || is_integer(number)) break;
+        // A few bytes may say a long number: those of a damaged key must not be more than a key can have.
+        big_size_ += big_size(number);
+        if (big_size_ > key_size_max) return damaged_key("its big integers are too long");
         return Value{Tag::big_integer, 0, keep(big_of(number)), nullptr, 0};
       }
       case Tag::real:
@@ -559,6 +572,7 @@ class Decoder {
   ByteSpan spelling_;
   bool spelled_;
   bool unusual_ = false;
+  std::uint64_t big_size_ = 0;  // of all big integers so far
 };
 
 }  // namespace

@@ -25,6 +25,9 @@
 // if it is one, else a big integer) has the tag spelled_tuple: behind the bytes of its order come the tags of all its
 // numbers, one byte each, and the count of these in four bytes.
 //
+// A number with few digits is short however large it is; so that no key stands for much more than it has bytes, the big
+// integers of a key have together, as two's complement, no more than key_size_max bytes.
+//
 // Thread safety: pure functions; a KeyBuffer belongs to one thread.
 #pragma once
 
@@ -73,8 +76,8 @@ struct EncodedKey {
 class KeyBuffer {
  public:
   // Code::type: a value that cannot be a key (NaN, a container, a value of a codec), also within a tuple.
-  // Code::too_large: more than key_size_max bytes, or tuples too deep. What it answers is valid until the next call, and
-  // as long as the value's bytes.
+  // Code::too_large: more than key_size_max bytes, or its big integers together, written out, or tuples too deep.
+  // What it answers is valid until the next call, and as long as the value's bytes.
   Result<EncodedKey> encode(const Value& key) {
     if (is_text(key.tag) && key.bytes.size() <= key_size_max) [[likely]]
       return EncodedKey{key.tag, key.tag == Tag::string ? KeyClass::string : KeyClass::bytes, key.bytes, key.bytes};

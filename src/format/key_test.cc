@@ -358,6 +358,36 @@ TEST(Key, WhatCannotBeAKeyIsRefused) {
   EXPECT_EQ(buffer.encode(nested[key_depth_max + 1]).code(), Code::too_large);
 }
 
+// A number of few digits is written short, however large it is: what it stands for is bounded, both ways.
+TEST(Key, BigIntegersAreNoLongerThanKeys) {
+  const auto power_of_256 = [](std::size_t exponent) {
+    Bytes out(exponent + 1, std::byte{0});
+    out[exponent] = std::byte{1};
+    return out;
+  };
+  KeyBuffer buffer;
+  const Bytes longest = power_of_256(key_size_max - 1);
+  const Result<EncodedKey> key = buffer.encode(Value::big_integer(longest));
+  ASSERT_TRUE(key.ok()) << key.error().message();
+  EXPECT_LT(key->bytes.size(), 10U);
+  KeyDecoder decoder;
+  EXPECT_TRUE(is_identical(*decoder.decode(key->tag, key->bytes), Value::big_integer(longest)));
+  const Bytes longer = power_of_256(key_size_max);
+  EXPECT_EQ(buffer.encode(Value::big_integer(longer)).code(), Code::too_large);
+  const Bytes half = power_of_256(key_size_max / 2);
+  const Value two[] = {Value::big_integer(half), Value::big_integer(half)};
+  EXPECT_EQ(buffer.encode(Value::tuple(two)).code(), Code::too_large);
+  // A damaged key that says a number of 64 KiB eight thousand times.
+  const Value one[] = {Value::big_integer(longest)};
+  const Result<EncodedKey> tuple = buffer.encode(Value::tuple(one));
+  ASSERT_TRUE(tuple.ok());
+  ASSERT_EQ(tuple->tag, Tag::tuple);
+  Bytes many;
+  while (many.size() + tuple->bytes.size() <= key_size_max)
+    many.insert(many.end(), tuple->bytes.begin(), tuple->bytes.end());
+  EXPECT_EQ(decoder.decode(Tag::tuple, many).code(), Code::corruption);
+}
+
 // What decodes is what was encoded: there is one way of writing each key, and nothing else is taken for one.
 TEST(Key, OtherBytesAreAnError) {
   Maker maker(seed_of_run());

@@ -215,7 +215,7 @@ inline constexpr std::uint64_t object_table_depth_max = 6;
 // A container: where it begins, what it is, and how often it is named.
 struct ObjectEntry {
   std::uint64_t root;   // offset of the container's topmost block; 0: it is empty
-  std::uint32_t what;   // generation of this place (24 bits) | ContainerType << 24
+  std::uint32_t what;   // generation of this place (24 bits) | ContainerType << 24 | emptied_flag
   std::uint32_t links;  // how often other containers name it; of an orphan, since when: orphan_since()
 
   // What `links` is of a container that nothing names since this commit.
@@ -231,7 +231,13 @@ struct ObjectEntry {
                                       (std::uint64_t{static_cast<std::uint8_t>(type)} << 24));
   }
   std::uint64_t generation() const { return what & object_generation_max; }
-  ContainerType type() const { return static_cast<ContainerType>(what >> 24); }
+  ContainerType type() const { return static_cast<ContainerType>((what & ~emptied_flag) >> 24); }
+
+  // Of an orphan: part of what was in it is gone already, so that it is of use to nobody but who empties it (G3).
+  static constexpr std::uint32_t emptied_flag = std::uint32_t{1} << 31;
+  bool is_emptied() const { return (what & emptied_flag) != 0; }
+  // There is a container, and all of it.
+  bool is_whole() const { return static_cast<std::int32_t>(what) > static_cast<std::int32_t>(object_generation_max); }
 };
 static_assert(sizeof(ObjectEntry) == 16 && std::is_trivially_copyable_v<ObjectEntry>);
 

@@ -181,6 +181,7 @@ struct Container::Put {
   bool only_if_absent = false;
   const Value* expected = nullptr;  // only if this is there
   bool* already = nullptr;          // set if nothing changed because the same container was there
+  Loan* now = nullptr;              // gets what is there then
 };
 
 // Puts a value into a place that was found. False: nothing changed.
@@ -210,7 +211,12 @@ Result<bool> Container::put(const Value& key, Input& value, const Put& how) {
   return write([&](Edit& edit) -> Result<bool> {
     Place place;
     UTAN_TRY(edit.find(id_, key, buffer, place));
-    return put(edit, place, value, how);
+    UTAN_ASSIGN(const bool done, put(edit, place, value, how));
+    if (how.now != nullptr && (done || (how.already != nullptr && *how.already))) {
+      UTAN_ASSIGN(const Value now, format::from_payload(value.payload().tag, value.payload().bytes));
+      UTAN_ASSIGN(*how.now, lend_from(edit, *attachment_, Slot{now, {}}));
+    }
+    return done;
   });
 }
 
@@ -219,14 +225,14 @@ Result<void> Container::set(const Value& key, Input& value) {
   return {};
 }
 
-Result<bool> Container::add(const Value& key, Input& value) {
+Result<bool> Container::add(const Value& key, Input& value, Loan* now) {
   if (type_ == ContainerType::list) return no_such("add");
-  return put(key, value, Put{true, nullptr, nullptr});
+  return put(key, value, Put{true, nullptr, nullptr, now});
 }
 
-Result<bool> Container::replace(const Value& key, const Value& expected, Input& value) {
+Result<bool> Container::replace(const Value& key, const Value& expected, Input& value, Loan* now) {
   bool already = false;
-  UTAN_ASSIGN(const bool changed, put(key, value, Put{false, &expected, &already}));
+  UTAN_ASSIGN(const bool changed, put(key, value, Put{false, &expected, &already, now}));
   return changed || already;
 }
 

@@ -83,10 +83,10 @@ class Container {
   Result<Count> count() const;
   // Of a list, the index must be there.
   Result<void> set(const format::Value& key, Input& value);
-  // Only where it is absent; false otherwise. Not for lists.
-  Result<bool> add(const format::Value& key, Input& value);
-  // Only if the value is equal to `expected`; false otherwise, and where it is absent.
-  Result<bool> replace(const format::Value& key, const format::Value& expected, Input& value);
+  // Only where it is absent; false otherwise. Not for lists. `now`, here and below: what has been put there.
+  Result<bool> add(const format::Value& key, Input& value, Loan* now = nullptr);
+  // Only if the value is the same as `expected` (are_equal); false otherwise, and where it is absent.
+  Result<bool> replace(const format::Value& key, const format::Value& expected, Input& value, Loan* now = nullptr);
   // False: not there.
   Result<bool> erase(const format::Value& key);
   Result<bool> pop(const format::Value& key, Loan& out);

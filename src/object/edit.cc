@@ -5,6 +5,7 @@
 #include <new>
 #include <string>
 
+#include "base/step.h"
 #include "tree/positional.h"
 
 namespace utan::object {
@@ -23,6 +24,7 @@ Ids::~Ids() {
   try {
     auto& free_ids = thread_->leftovers().free_ids;
     free_ids.insert(free_ids.end(), ids_.begin(), ids_.end());
+    if (!ids_.empty()) step(Step::ids_given_back);
   } catch (const std::bad_alloc&) {
   }
 }
@@ -40,6 +42,7 @@ ObjectId Ids::take() {
       do {
         index = counter.fetch_add(1, std::memory_order_relaxed);  // relaxed: only distinctness matters
       } while (index == 0);
+      step(Step::id_taken);
       ids_.push_back(ObjectId::make(index, 1));
     }
   }
@@ -101,8 +104,24 @@ Result<void> Edit::unlink(ObjectId id) {
   return set_entry(id, entry);
 }
 
+Result<ObjectEntry> Edit::entry_of_orphan(ObjectId id) const {
+  const tree::FoundObject found = tree::find_object(view(), draft_->objects, id);
+  if (found.status == tree::Status::damaged) return view().damage(found.at, found.expected);
+  if (found.entry == nullptr) return Error(Code::gone, "the container is not there any more");
+  return *found.entry;
+}
+
+Result<void> Edit::set_emptied(ObjectId id, Offset root) {
+  // What was taken out may have changed the object table: the entry is looked up again.
+  UTAN_ASSIGN(ObjectEntry entry, entry_of_orphan(id));
+  DCHECK(entry.is_orphan());
+  entry.root = root.value;
+  entry.what |= ObjectEntry::emptied_flag;
+  return set_entry(id, entry);
+}
+
 Result<void> Edit::remove_container(ObjectId id) {
-  UTAN_ASSIGN(const ObjectEntry entry, entry_of(id));
+  UTAN_ASSIGN(const ObjectEntry entry, entry_of_orphan(id));
   DCHECK(entry.is_orphan());
   --draft_->container_count;
   return tree::set_object(*build_, draft_->objects, id,
@@ -273,7 +292,8 @@ Result<ObjectEntry> find_entry(const heap::View& view, const tree::ObjectTable& 
   if (found.status == tree::Status::found) [[likely]]
     return *found.entry;
   if (found.status == tree::Status::damaged) return view.damage(found.at, found.expected);
-  if (id == format::root_object) return ObjectEntry{0, ObjectEntry::make_what(1, ContainerType::collection), 1};
+  if (id == format::root_object && found.entry == nullptr)
+    return ObjectEntry{0, ObjectEntry::make_what(1, ContainerType::collection), 1};
   return Error(Code::gone, "the container is not there any more");
 }
 

@@ -159,7 +159,12 @@ class Edit {
   // It is named once more, or once less.
   Result<void> link(format::ObjectId id);
   Result<void> unlink(format::ObjectId id);
-  // Removes a container that is empty and named by nobody.
+  // For who empties an orphan (object/orphans.h): its entry, also when a part of it is gone, so that entry_of answers
+  // Code::gone.
+  Result<format::ObjectEntry> entry_of_orphan(format::ObjectId id) const;
+  // An orphan begins at `root` now, and lacks what was before that. From this commit on it is nobody else's.
+  Result<void> set_emptied(format::ObjectId id, Offset root);
+  // Removes an orphan with nothing in it.
   Result<void> remove_container(format::ObjectId id);
   // Containers that nobody names since this edit.
   std::vector<format::ObjectId> take_orphans() { return std::move(orphans_); }

@@ -4,6 +4,7 @@
 #include <new>
 #include <vector>
 
+#include "base/step.h"
 #include "commit/holds.h"
 #include "object/edit.h"
 #include "object/mapping.h"
@@ -37,19 +38,23 @@ enum class Outcome : std::uint8_t {
 // Takes up to `budget` entries out of an orphan, with what they name; at the end the container itself.
 Result<Outcome> empty_some(Edit& edit, const Leftovers::Orphan& orphan, std::uint64_t& budget) {
   const ObjectId id = orphan.id;
-  Result<ObjectEntry> found = edit.entry_of(id);
+  Result<ObjectEntry> found = edit.entry_of_orphan(id);
   if (found.code() == Code::gone) return Outcome::named;
   if (!found.ok()) return std::move(found).error();
   const ObjectEntry entry = *found;
   // Named again since, or named and left again: whoever left it last has noted that, and what was seen and held in between
   // he has yet to look for.
   if (entry.links != ObjectEntry::orphan_since(orphan.unlinked)) return Outcome::named;
-  Offset rest;
+  // Noted twice, if one commit left it twice: who has begun goes on.
+  if (entry.is_emptied() != orphan.begun) return Outcome::named;
   if (entry.root != 0) {
-    UTAN_ASSIGN(rest, edit.drop_first(entry.type(), Offset{entry.root}, budget));
-    UTAN_TRY(edit.set_root(id, entry, rest));
+    UTAN_ASSIGN(const Offset rest, edit.drop_first(entry.type(), Offset{entry.root}, budget));
+    if (rest) {
+      // Whoever comes with a handle of before, as a child made by fork may (CONCURRENCY.md), finds it gone, not halved.
+      UTAN_TRY(edit.set_emptied(id, rest));
+      return Outcome::begun;
+    }
   }
-  if (rest) return Outcome::begun;
   UTAN_TRY(edit.remove_container(id));
   return Outcome::removed;
 }
@@ -60,12 +65,14 @@ Result<bool> work_off_some(Thread& thread, std::vector<Leftovers::Orphan>& ready
   std::vector<ObjectId> new_orphans;
   std::vector<ObjectId> free_ids;
   std::size_t done = 0;
+  bool begun = false;  // the one behind those that are done with
   bool damaged = false;
   const Result<bool> changed = thread.commit([&](heap::Build& build, const Pinned&, Draft& draft) -> Result<bool> {
     ids.begin_attempt();
     Edit edit(build, draft, thread.hash_seed(), ids);
     free_ids.clear();
     done = 0;
+    begun = false;
     std::uint64_t budget = entries_per_commit;
     bool changes = false;
     while (done < ready.size() && done < containers_per_commit && budget > 0) {
@@ -77,7 +84,8 @@ Result<bool> work_off_some(Thread& thread, std::vector<Leftovers::Orphan>& ready
       }
       const Outcome outcome = *emptied;
       changes |= outcome != Outcome::named;
-      if (outcome == Outcome::begun) break;
+      begun = outcome == Outcome::begun;
+      if (begun) break;
       if (outcome == Outcome::removed && id.generation() < format::object_generation_max)
         free_ids.push_back(ObjectId::make(id.index(), id.generation() + 1));
       ++done;
@@ -93,6 +101,8 @@ Result<bool> work_off_some(Thread& thread, std::vector<Leftovers::Orphan>& ready
   }
   ready.erase(ready.begin(), ready.begin() + static_cast<std::ptrdiff_t>(done));
   if (!changed.value()) return done > 0;
+  step(begun ? Step::orphan_emptied : Step::orphan_removed);
+  if (begun) ready.front().begun = true;
   ids.used();
   Leftovers& leftovers = thread.leftovers();
   leftovers.free_ids.insert(leftovers.free_ids.end(), free_ids.begin(), free_ids.end());
@@ -118,6 +128,7 @@ std::vector<Leftovers::Orphan> take_ready(Thread& thread) {
 // Answers whether anything was done.
 bool work_off(Thread& thread, std::uint64_t commits_max) {
   std::vector<Leftovers::Orphan> ready = take_ready(thread);
+  step(Step::orphans_scanned);
   bool worked = false;
   for (std::uint64_t i = 0; i < commits_max && !ready.empty(); ++i) {
     const Result<bool> some = work_off_some(thread, ready);
@@ -136,7 +147,9 @@ bool work_off(Thread& thread, std::uint64_t commits_max) {
 void after_write(commit::Attachment&, Thread& thread, std::span<const ObjectId> orphans) noexcept try {
   Leftovers& leftovers = thread.leftovers();
   const std::uint64_t number = thread.last_number().value;
+  if (!orphans.empty()) step(Step::orphan_left);
   for (const ObjectId id : orphans) leftovers.orphans.push_back({id, number});
+  if (!orphans.empty()) step(Step::orphan_noted);
   if (leftovers.orphans.size() < std::max(due_min, leftovers.orphans_due)) return;
   // More than come in meanwhile, but not so many that one call takes much longer than others.
   if (!work_off(thread, 8)) thread.session().adopt_dead_sometimes();
@@ -145,10 +158,17 @@ void after_write(commit::Attachment&, Thread& thread, std::span<const ObjectId> 
 }
 
 bool work_off_orphans(Thread& thread) {
+  const auto& orphans = thread.leftovers().orphans;
   // What was in those that go may be an orphan then.
-  while (!thread.leftovers().orphans.empty() && work_off(thread, ~std::uint64_t{0})) {
-  }
-  return thread.leftovers().orphans.empty();
+  const auto work = [&] {
+    while (!orphans.empty() && work_off(thread, ~std::uint64_t{0})) {
+    }
+    return orphans.empty();
+  };
+  if (work()) return true;
+  // Those that are left may be held by the dead alone.
+  thread.session().adopt_dead();
+  return work();
 }
 
 }  // namespace utan::object

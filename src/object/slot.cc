@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <string>
 
@@ -95,6 +96,12 @@ Result<Loan> Loan::key(Tag tag, Bytes bytes) {
 
 // --- Equality ----------------------------------------------------------------------------------------------------------
 
+namespace {
+
+bool is_nan(const Value& value) { return value.tag == Tag::real && std::isnan(value.as_real()); }
+
+}  // namespace
+
 Result<bool> are_equal(const heap::View& view, const Slot& slot, const Value& other) {
   if (slot.large()) {
     std::array<std::byte, 8> scratch;
@@ -102,6 +109,8 @@ Result<bool> are_equal(const heap::View& view, const Slot& slot, const Value& ot
     return is_same(view, slot.stored, Payload{other.tag, format::to_payload(other, scratch)});
   }
   const Value& value = slot.value;
+  // What was read and is still there must be found to be the same: NaN, too, of whatever bits.
+  if (is_nan(value) && is_nan(other)) return true;
   if (value.tag == other.tag && value.tag != Tag::real)
     return value.bits == other.bits && std::ranges::equal(value.bytes, other.bytes);
   // What is left are numbers, spelled in two ways; as keys they are compared by value. NaN is no key.

@@ -99,7 +99,8 @@ class Loan {
 // Does the value lie elsewhere than in itself?
 inline bool has_bytes(const format::Value& value) { return format::has_bytes(value.tag); }
 
-// The same value, as Python's == says: numbers by their exact value, containers by identity; NaN equals nothing.
+// Is it what somebody has read there? Numbers by their exact value, as Python's == says, containers by identity; and NaN is
+// the same as NaN, which == denies, since who compares and replaces would otherwise never find it again.
 Result<bool> are_equal(const heap::View& view, const Slot& slot, const format::Value& other);
 
 }  // namespace utan::object

@@ -26,6 +26,7 @@ enum class Status : std::uint8_t { found, missing, damaged };
 
 struct FoundObject {
   Status status = Status::missing;
+  // If it is found; and if it is missing because it is being emptied (ObjectEntry::is_emptied).
   const format::ObjectEntry* entry = nullptr;
   // Where the damage is.
   Offset at;
@@ -39,7 +40,10 @@ inline FoundObject find_in_leaf(const heap::View& view, Offset leaf_at, std::uin
     return {Status::damaged, nullptr, leaf_at, format::Kind::object_leaf};
   if (index >= leaf->count()) return {};
   const format::ObjectEntry* entry = &leaf->entries()[index];
-  if (entry->type() == format::ContainerType::none || entry->generation() != id.generation()) return {};
+  if (!entry->is_whole() || entry->generation() != id.generation()) [[unlikely]] {
+    const bool emptied = entry->is_emptied() && entry->generation() == id.generation();
+    return {Status::missing, emptied ? entry : nullptr, {}, format::Kind::object_leaf};
+  }
   return {Status::found, entry, leaf_at, format::Kind::object_leaf};
 }
 // The entry of `id`, a container of this type, if all is as usual, with the object table a single leaf; null says
