@@ -10,6 +10,7 @@
 #include "base/types.h"
 #include "os/sim/machine.h"
 #include "os/sim/random.h"
+#include "support/crash_opening.h"
 #include "support/crash_plan.h"
 #include "support/crash_run.h"
 #include "support/store_fixture.h"
