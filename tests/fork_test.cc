@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,8 +16,8 @@
 #include <thread>
 #include <vector>
 
-#include "base/step.h"
 #include "os/linux/testing.h"
+#include "support/fork_fixture.h"
 #include "support/store_fixture.h"
 
 namespace utan {
@@ -28,85 +27,12 @@ using object::Store;
 using object::Table;
 using os::testing::TestChild;
 using os::testing::TestPipe;
-using test::TemporaryFolder;
-
-void close(std::unique_ptr<Store> store) {
-  const Result<void> closed = Store::close(std::move(store));
-  ASSERT_TRUE(closed.ok()) << closed.error().message();
-}
-
-// A child that fails when one of its expectations does.
-TestChild child_that(const std::function<void()>& body) {
-  return TestChild([&body] {
-    body();
-    return !::testing::Test::HasFailure();
-  });
-}
-
-// What processes share besides the store.
-struct Shared {
-  std::atomic<std::uint64_t> values[8];
-};
-class SharedMemory {
- public:
-  SharedMemory()
-      : at_(new (::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) Shared{}) {
-  }
-  ~SharedMemory() { ::munmap(at_, sizeof(Shared)); }
-  SharedMemory(const SharedMemory&) = delete;
-  SharedMemory& operator=(const SharedMemory&) = delete;
-  std::atomic<std::uint64_t>& operator[](std::size_t i) { return at_->values[i]; }
-
- private:
-  Shared* at_;
-};
-
-// A process that takes turns with this one, with children of its own. All of them end when this one lets go.
-class Family {
- public:
-  explicit Family(const std::function<void(Family&)>& life)
-      : parent_([this, &life] {
-          go_.close_writer();
-          life(*this);
-          return !::testing::Test::HasFailure();
-        }) {
-    told_.close_writer();
-  }
-  // In the family: tells that it has come so far, or has failed; waits for the word that is given once to each.
-  void tell() {
-    if (::testing::Test::HasFailure()) failed_[0] = 1;
-    told_.signal();
-  }
-  bool wait() { return go_.wait(); }
-  // Here. False: a member has failed.
-  bool told() { return told_.wait() && failed_[0] == 0; }
-  void go_on() { go_.signal(); }
-  void let_go() { go_.close_writer(); }
-  void kill_parent() { parent_.kill(); }
-  // All have ended: nobody can tell anything any more.
-  bool all_ended() {
-    let_go();
-    return !told_.wait();
-  }
-
- private:
-  TestPipe told_;
-  TestPipe go_;
-  SharedMemory failed_;
-  TestChild parent_;
-};
-
-// One more, by compare-and-replace.
-void count_up(Table& table, std::string_view key) {
-  for (;;) {
-    const std::optional<std::string> now = test::get(table, key);
-    ASSERT_TRUE(now.has_value());
-    const Result<bool> done =
-        table.replace(test::bytes(key), test::bytes(*now), test::bytes(std::to_string(std::stoull(*now) + 1)));
-    ASSERT_TRUE(done.ok()) << done.error().message();
-    if (done.value()) return;
-  }
-}
+using test::child_that;
+using test::close;
+using test::count_up;
+using test::Family;
+using test::Fork;
+using test::SharedMemory;
 
 // Names of this process's open files that contain `text`.
 std::size_t descriptors_of(const std::string& text) {
@@ -121,20 +47,6 @@ std::size_t descriptors_of(const std::string& text) {
   ::closedir(folder);
   return count;
 }
-
-class Fork : public ::testing::Test {
- protected:
-  // Nobody has the store open any more: closed cleanly or not, it is sound.
-  void expect_sound(std::uint64_t leaked_max = 0) {
-    const auto store = test::open_store(path_);
-    ASSERT_NE(store, nullptr);
-    EXPECT_EQ(store->statistics()->processes.value, 1U);
-    EXPECT_EQ(store->statistics()->pins.value, 0U);
-    EXPECT_LE(test::walk(*store).leaked_count, leaked_max);
-  }
-  TemporaryFolder folder_;
-  const std::string path_ = folder_.path("s.utan");
-};
 
 // --- Parent and child ------------------------------------------------------------------------------------------------
 
@@ -516,143 +428,6 @@ TEST_F(Fork, AllThreadsOfAChildComeAtOnce) {
   }
   EXPECT_EQ(test::get(*table, "n"), std::to_string(children * thread_count));
 }
-
-// --- At each step ----------------------------------------------------------------------------------------------------
-
-#if defined(UTAN_STEPS) && UTAN_STEPS
-
-// Forks when a thread comes by a step for the first time: that is what a fork by another thread at that moment finds.
-struct Forker {
-  std::function<bool(Step)> child;  // what each child does; true: it went well
-  std::array<bool, step_count> seen{};
-  int forks = 0;
-};
-void fork_there(void* context, Step at) {
-  auto& forker = *static_cast<Forker*>(context);
-  if (forker.seen[static_cast<unsigned>(at)]) return;
-  forker.seen[static_cast<unsigned>(at)] = true;
-  ++forker.forks;
-  TestChild child([&] {
-    step_hook = {};
-    return forker.child(at);
-  });
-  EXPECT_TRUE(child.join()) << "forked at " << step_name(at);
-}
-
-TEST_F(Fork, AtEachStepOfOperations) {
-  auto store = test::open_store(path_);
-  auto table = test::open_table(*store, "t");
-  test::put(*table, "n", "0");
-  int forks = 0;
-  Forker forker{[&](Step) {
-                  EXPECT_EQ(test::get(*table, "n"), std::to_string(forks));
-                  count_up(*table, "n");
-                  test::erase(*table, "1");
-                  auto snapshot = store->snapshot();
-                  EXPECT_TRUE(snapshot.ok());
-                  snapshot.value().reset();
-                  EXPECT_TRUE(store->sync().ok());
-                  return !::testing::Test::HasFailure();
-                },
-                {},
-                0};
-  const auto work = [&] {
-    object::Value held;
-    ASSERT_TRUE(table->get(test::bytes("n"), held).ok());
-    for (int i = 0; i < 400; ++i) {
-      test::put(*table, std::to_string(i % 40), std::string(static_cast<std::size_t>(i), 'x'));
-      if (i % 50 == 10) {
-        auto snapshot = store->snapshot();
-        for (int j = 0; j < 40; ++j) test::put(*table, std::to_string(j), "y");
-      }
-      test::put(*table, "large", std::string(20'000 + static_cast<std::size_t>(i) * 100, 'z'));
-    }
-    held.release();
-    EXPECT_TRUE(store->sync().ok());
-  };
-  step_hook = {[](void* context, Step at) {
-                 auto& all = *static_cast<std::pair<Forker*, int*>*>(context);
-                 fork_there(all.first, at);
-                 *all.second = all.first->forks;
-               },
-               nullptr};
-  std::pair<Forker*, int*> context{&forker, &forks};
-  step_hook.context = &context;
-  work();
-  step_hook = {};
-  EXPECT_GT(forks, 25);
-  EXPECT_EQ(test::get(*table, "n"), std::to_string(forks));
-  store->attachment().session().value()->adopt_dead();
-  EXPECT_LE(test::walk(*store).leaked_count, test::leaked_max(*store));
-}
-
-// A fork while another thread opens or closes: the child lives on, and the parent dies at once or, with `later`, when
-// it has come through. The child must not keep the parent's entry, or its lock of the file, alive.
-struct Moment {
-  Step step;
-  bool later;
-};
-class AtMoment : public Fork, public ::testing::WithParamInterface<Moment> {};
-
-TEST_P(AtMoment, OfAnotherThreadTheChildInheritsNothing) {
-  const auto [step, later] = GetParam();
-  Family family([this, step = step, later = later](Family& self) {
-    struct There {
-      Step step;
-      Family* family;
-      bool later;
-      bool done;
-    } there{step, &self, later, false};
-    auto store = test::open_store(path_);
-    test::put(*test::open_table(*store, "t"), "k", "v");
-    step_hook = {[](void* context, Step at) {
-                   auto& wanted = *static_cast<There*>(context);
-                   if (at != wanted.step || wanted.done) return;
-                   wanted.done = true;
-                   if (::fork() == 0) {
-                     wanted.family->tell();  // fork has returned here, so its handlers have run
-                     wanted.family->wait();  // for the end
-                     ::_exit(0);
-                   }
-                   if (!wanted.later) TestPipe().wait();  // killed here
-                 },
-                 &there};
-    close(std::move(store));
-    store = test::open_store(path_);
-    EXPECT_TRUE(there.done);
-    self.tell();
-    TestPipe().wait();  // killed here
-  });
-  ASSERT_TRUE(family.told()) << "the child";
-  if (later) {
-    ASSERT_TRUE(family.told()) << "the parent";
-  }
-  family.kill_parent();
-  auto store = test::open_store(path_, {.timeout = milliseconds(500)});
-  if (store != nullptr) {
-    EXPECT_EQ(store->statistics()->processes.value, 1U) << "the parent's entry looks alive";
-    EXPECT_EQ(test::get(*test::open_table(*store, "t"), "k"), "v");
-    close(std::move(store));
-    const auto fresh = Store::open(os::linux_system(), path_, {.mode = commit::OpenMode::fresh});
-    EXPECT_TRUE(fresh.ok()) << fresh.error().message();
-  }
-  EXPECT_TRUE(family.all_ended());
-}
-
-std::vector<Moment> moments() {
-  std::vector<Moment> out;
-  for (const Step step : {Step::recover_started, Step::attach_coordination_made, Step::attach_entry_claimed,
-                          Step::close_checkpointed, Step::close_exclusive, Step::close_flagged}) {
-    for (const bool later : {false, true}) out.push_back({step, later});
-  }
-  return out;
-}
-INSTANTIATE_TEST_SUITE_P(Every, AtMoment, ::testing::ValuesIn(moments()),
-                         [](const ::testing::TestParamInfo<Moment>& test) {
-                           return step_name(test.param.step) + std::string(test.param.later ? "_later" : "_at_once");
-                         });
-
-#endif
 
 // --- Several processes, the same file --------------------------------------------------------------------------------
 

@@ -96,24 +96,20 @@ void pack_document(const Document& document, msgpack::sbuffer& buffer) {
   buffer.clear();
   msgpack::packer<msgpack::sbuffer> packer(buffer);
   packer.pack_map(static_cast<std::uint32_t>(kFieldNames.size()));
-  const auto name = [&packer](Field field) { packer.pack(kFieldNames[static_cast<unsigned>(field)]); };
-  name(Field::name);
-  packer.pack(document.name);
-  name(Field::email);
-  packer.pack(document.email);
-  name(Field::city);
-  packer.pack(document.city);
-  name(Field::age);
-  packer.pack(document.age);
-  name(Field::visits);
-  packer.pack(document.visits);
-  name(Field::balance);
-  packer.pack_double(document.balance);
-  name(Field::created);
-  packer.pack(document.created);
-  name(Field::active);
-  packer.pack(document.active);
-  name(Field::scores);
+  const auto pack_name = [&packer](Field field) { packer.pack(kFieldNames[static_cast<unsigned>(field)]); };
+  const auto pack = [&](Field field, const auto& value) {
+    pack_name(field);
+    packer.pack(value);
+  };
+  pack(Field::name, document.name);
+  pack(Field::email, document.email);
+  pack(Field::city, document.city);
+  pack(Field::age, document.age);
+  pack(Field::visits, document.visits);
+  pack(Field::balance, document.balance);
+  pack(Field::created, document.created);
+  pack(Field::active, document.active);
+  pack_name(Field::scores);
   packer.pack_array(static_cast<std::uint32_t>(document.scores.size()));
   for (const std::int64_t score : document.scores) packer.pack(score);
 }

@@ -1,16 +1,17 @@
 // std::map and std::vector: what a C++ program has at hand in memory, for sections ordered and lists.
+#include <functional>
 #include <map>
+#include <string>
 #include <utility>
 
 #include "../systems.h"
+#include "memory_map.h"
 
 namespace bench {
 namespace {
 
-class StdOrderedMap {
+class StdOrderedMap : public MemoryMap<std::map<std::string, std::string, std::less<>>> {
  public:
-  void open(const Place&, Access) {}
-  void close() {}
   void put(std::string_view key, std::string_view value) {
     // Found first: emplacing would make a string of the key, on the heap, even where it is there already.
     const auto it = map_.lower_bound(key);
@@ -21,23 +22,6 @@ class StdOrderedMap {
     }
   }
   template <class Use>
-  bool get(std::string_view key, Use&& use) {
-    const auto it = map_.find(key);
-    if (it == map_.end()) return false;
-    use(std::string_view(it->second));
-    return true;
-  }
-  bool erase(std::string_view key) {
-    const auto it = map_.find(key);
-    if (it == map_.end()) return false;
-    map_.erase(it);
-    return true;
-  }
-  template <class Use>
-  void each(Use&& use) {
-    for (const auto& [key, value] : map_) use(std::string_view(key), std::string_view(value));
-  }
-  template <class Use>
   void range(std::string_view low, std::uint64_t count, Use&& use) {
     for (auto it = map_.lower_bound(low); count > 0 && it != map_.end(); ++it, --count) {
       use(std::string_view(it->first), std::string_view(it->second));
@@ -46,9 +30,6 @@ class StdOrderedMap {
   void batch_begin() {}
   void batch_add(std::string_view key, std::string_view value) { map_.emplace_hint(map_.end(), key, value); }
   void batch_end() {}
-
- private:
-  std::map<std::string, std::string, std::less<>> map_;
 };
 
 class StdVector {

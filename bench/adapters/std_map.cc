@@ -1,8 +1,10 @@
 // std::unordered_map<std::string, std::string>: the table every C++ program has at hand.
 #include <functional>
+#include <string>
 #include <unordered_map>
 
 #include "../systems.h"
+#include "memory_map.h"
 
 namespace bench {
 namespace {
@@ -14,10 +16,8 @@ struct Hash {
   std::size_t operator()(std::string_view key) const { return std::hash<std::string_view>()(key); }
 };
 
-class StdMap {
+class StdMap : public MemoryMap<std::unordered_map<std::string, std::string, Hash, std::equal_to<>>> {
  public:
-  void open(const Place&, Access) {}
-  void close() {}
   void put(std::string_view key, std::string_view value) {
     // Found first: emplacing would make a string of the key, on the heap, even where it is there already.
     const auto it = map_.find(key);
@@ -27,26 +27,6 @@ class StdMap {
       map_.emplace(key, value);
     }
   }
-  template <class Use>
-  bool get(std::string_view key, Use&& use) {
-    const auto it = map_.find(key);
-    if (it == map_.end()) return false;
-    use(std::string_view(it->second));
-    return true;
-  }
-  bool erase(std::string_view key) {
-    const auto it = map_.find(key);
-    if (it == map_.end()) return false;
-    map_.erase(it);
-    return true;
-  }
-  template <class Use>
-  void each(Use&& use) {
-    for (const auto& [key, value] : map_) use(std::string_view(key), std::string_view(value));
-  }
-
- private:
-  std::unordered_map<std::string, std::string, Hash, std::equal_to<>> map_;
 };
 
 }  // namespace

@@ -10,38 +10,13 @@
 namespace bench {
 namespace {
 
-class TkrzwTree {
+class TkrzwTree : public TkrzwStore<tkrzw::TreeDBM> {
  public:
   void open(const Place& place, Access access) {
-    tkrzw::TreeDBM::TuningParameters tuning;
-    tuning.update_mode = tkrzw::HashDBM::UPDATE_IN_PLACE;
-    tuning.record_crc_mode = tkrzw::HashDBM::RECORD_CRC_NONE;
-    tuning.record_comp_mode = tkrzw::HashDBM::RECORD_COMP_NONE;
-    tuning.restore_mode = tkrzw::HashDBM::RESTORE_NOOP;
+    Tuning tuning = plain_tuning();
     // Every page stays in the cache, so that none is written out and parsed again while it is measured.
     tuning.max_cached_pages = static_cast<std::int32_t>(10'000 + place.record_count_max / 16);
-    const std::int32_t options = access == Access::create ? tkrzw::File::OPEN_TRUNCATE : tkrzw::File::OPEN_NO_CREATE;
-    tkrzw_must(dbm_.OpenAdvanced(place.directory + "/store.tkt", access != Access::read, options, tuning));
-  }
-  void close() { tkrzw_must(dbm_.Close()); }
-
-  void put(std::string_view key, std::string_view value) { tkrzw_must(dbm_.Set(key, value)); }
-  template <class Use>
-  bool get(std::string_view key, Use&& use) {
-    TkrzwReader<std::remove_reference_t<Use>> reader(use);
-    tkrzw_must(dbm_.Process(key, &reader, false));
-    return reader.is_found();
-  }
-  bool erase(std::string_view key) {
-    const tkrzw::Status status = dbm_.Remove(key);
-    if (status == tkrzw::Status::NOT_FOUND_ERROR) return false;
-    tkrzw_must(status);
-    return true;
-  }
-  template <class Use>
-  void each(Use&& use) {
-    TkrzwEachReader<std::remove_reference_t<Use>> reader(use);
-    tkrzw_must(dbm_.ProcessEach(&reader, false));
+    open_file(place.directory + "/store.tkt", access, tuning);
   }
   template <class Use>
   void range(std::string_view low, std::uint64_t count, Use&& use) {
@@ -65,9 +40,6 @@ class TkrzwTree {
       tkrzw_must(iterator->Next());
     }
   }
-
- private:
-  tkrzw::TreeDBM dbm_;
 };
 
 // A number as eight bytes that sort like it.

@@ -1,4 +1,4 @@
-// Opening a store: creating the file, claiming an entry, making coordination anew, recovering.
+// Opening a store: claiming an entry, making coordination anew, recovering. create.h makes and removes its file.
 //
 // Everything here happens under flock(LOCK_SH) of the data file, which is taken by polling with a time-out; making
 // coordination anew under LOCK_EX with nobody on the liveness bytes. A lock is always taken first and what it protects
@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/step.h"
+#include "commit/create.h"
 #include "commit/session.h"
 #include "commit/thread.h"
 #include "format/nodes.h"
@@ -41,11 +42,6 @@ constexpr int looks_max = 100;
 // than a new one.
 constexpr std::uint64_t cleared_line_count_max = 256;
 
-template <class T>
-std::span<std::byte> bytes_of(T& object) {
-  return {reinterpret_cast<std::byte*>(&object), sizeof object};
-}
-
 bool commit_block_whole(const CommitBlock& block, std::uint64_t number) {
   return block.header.kind == format::Kind::commit && block.header.birth == number &&
          block.header.checksum ==
@@ -73,7 +69,7 @@ class Opener {
   Result<std::shared_ptr<Session>> run() {
     if (options_.mode == OpenMode::fresh) {
       for (;;) {
-        UTAN_ASSIGN(const bool removed, remove_old());
+        UTAN_ASSIGN(const bool removed, remove_store(system_, path_));
         if (removed) break;
       }
     }
@@ -113,107 +109,7 @@ class Opener {
   bool writes() const { return options_.mode != OpenMode::read_only; }
   std::string lock_path() const { return path_ + "-lock"; }
 
-  // --- The data file
-  // --------------------------------------------------------------------------------------------------
-
-  // Removes the store that is there, if nobody uses it. False: it is another one by now; look again.
-  Result<bool> remove_old() {
-    Result<std::unique_ptr<os::File>> old = system_.open(path_, os::Access::read_write, os::Creation::existing, 0);
-    if (!old.ok()) {
-      if (old.code() == Code::not_found) return true;
-      return std::move(old).error();
-    }
-    UTAN_ASSIGN(const bool alone, old.value()->try_lock(os::LockMode::exclusive));
-    bool others = !alone;
-    if (alone) {
-      UTAN_ASSIGN(others, old.value()->others_hold_bytes(0, format::process_entry_count));
-    }
-    if (others)
-      return Error(Code::in_use, path_ + ": other processes have it open: it cannot be replaced by a new store");
-    FileHeader header{};
-    UTAN_ASSIGN(const os::FileStatus status, old.value()->status());
-    // Under the lock: whoever else wants to replace it needs this lock, too.
-    UTAN_ASSIGN(const bool same, still_there(path_, status.identity));
-    if (!same) return false;
-    if (status.size.value >= sizeof header) {
-      UTAN_TRY(old.value()->read(Offset{0}, bytes_of(header)));
-      if (std::memcmp(header.magic, format::magic, sizeof format::magic) != 0) {
-        return Error(Code::format, path_ + ": this is not a Utan store: it is not overwritten");
-      }
-    } else if (status.size.value != 0) {
-      return Error(Code::format, path_ + ": this is not a Utan store: it is not overwritten");
-    }
-    UTAN_TRY(system_.remove(path_));
-    return true;
-  }
-
-  // Makes a new, empty store under another name and gives it its own when it is whole.
-  Result<void> create() {
-    std::uint64_t random[5];
-    UTAN_TRY(system_.random(bytes_of(random)));
-    const std::string temporary = path_ + ".new-" + std::to_string(random[4]);
-    UTAN_ASSIGN(std::unique_ptr<os::File> file,
-                system_.open(temporary, os::Access::read_write, os::Creation::create_new, options_.permissions));
-    Result<void> filled = fill_new(*file, random);
-    if (filled.ok()) filled = system_.rename_new(temporary, path_);
-    if (!filled.ok()) {
-      static_cast<void>(system_.remove(temporary));
-      if (filled.code() == Code::exists) return {};  // somebody else was faster
-      return filled;
-    }
-    return system_.flush_folder_of(path_);
-  }
-
-  Result<void> fill_new(os::File& file, const std::uint64_t (&random)[5]) {
-    UTAN_TRY(file.allocate(ByteCount{format::file_size_min}));
-    FileHeader header{};
-    std::memcpy(header.magic, format::magic, sizeof header.magic);
-    header.version = format::format_version;
-    header.clean = 1;
-    header.store_id = {{random[0], random[1]}};
-    header.incarnation = random[2];
-    header.hash_seed = random[3];
-    header.trusted_from = 0;
-    header.chunk_size = options_.chunk_size != 0 ? options_.chunk_size : format::chunk_size_default;
-    header.durability = static_cast<std::uint32_t>(format::Durability::manual);
-    header.interval_ms = 100;
-    header.created_ns = system_.wall_now().value;
-    // Commit 1: the empty store, in the first block of a segment of commit blocks.
-    const SegmentIndex segment{format::region_metadata_segments};
-    CommitBlock commit{};
-    commit.header.birth = 1;
-    commit.header.kind = format::Kind::commit;
-    commit.header.size_class = format::class_commit;
-    commit.header.checksum =
-        format::checksum_header(commit.header) +
-        format::checksum_words(&commit, format::commit_checksum_first_word, format::commit_checksum_words);
-    const std::uint64_t bits = 1;
-    const std::uint64_t class_word = format::ClassWord{}.changed_to(format::class_commit, 0).word;
-    CheckpointSlot slot{};
-    std::memcpy(slot.magic, format::magic, sizeof slot.magic);
-    slot.store_id = header.store_id;
-    slot.number = 1;
-    slot.offset = format::segment_start(segment).value;
-    slot.file_size = format::file_size_min;
-    slot.incarnation = header.incarnation;
-    slot.time_ns = header.created_ns;
-    slot.checksum = format::slot_checksum(slot);
-    const auto write = [&file](Offset at, const auto& object) {
-      return file.write(at, std::as_bytes(std::span(&object, 1)));
-    };
-    UTAN_TRY(write(Offset{slot.offset}, commit));
-    UTAN_TRY(write(format::bitmap_offset(segment), bits));
-    UTAN_TRY(write(format::descriptor_offset(segment), class_word));
-    UTAN_TRY(write(format::slot_offset(0), slot));
-    for (header.sequence = 0; header.sequence < 2; ++header.sequence) {
-      header.checksum = format::header_checksum(header);
-      UTAN_TRY(write(format::header_copy_offset(header.sequence), header));
-    }
-    return file.flush();
-  }
-
   // --- Attaching
-  // ------------------------------------------------------------------------------------------------------
 
   // True: attached. False: something changed under us; try again until the deadline.
   Result<bool> attempt() {
@@ -223,7 +119,7 @@ class Opener {
       if (opened.code() != Code::not_found || (options_.mode != OpenMode::create && options_.mode != OpenMode::fresh)) {
         return std::move(opened).error();
       }
-      UTAN_TRY(create());
+      UTAN_TRY(create_store(system_, path_, options_.chunk_size, options_.permissions));
       return false;
     }
     session_->data_file_ = std::move(opened).value();
@@ -231,7 +127,7 @@ class Opener {
     UTAN_ASSIGN(const bool locked, file.try_lock(os::LockMode::shared));
     if (!locked) return false;
     UTAN_ASSIGN(const os::FileStatus status, file.status());
-    UTAN_ASSIGN(const bool same, still_there(path_, status.identity));
+    UTAN_ASSIGN(const bool same, still_there(system_, path_, status.identity));
     if (!same) return false;
     if (status.size.value == 0)
       return Error(Code::format, "this is an empty file, not a Utan store: remove it to create one");
@@ -255,13 +151,6 @@ class Opener {
     if (!claimed) return false;
     UTAN_TRY(session_->apply_settings(options_));
     return true;
-  }
-
-  Result<bool> still_there(const std::string& path, os::FileIdentity identity) {
-    Result<os::FileStatus> status = system_.status(path);
-    if (status.code() == Code::not_found) return false;
-    if (!status.ok()) return std::move(status).error();
-    return status->identity == identity;
   }
 
   Result<void> read_header(ByteCount size) {
@@ -408,7 +297,7 @@ class Opener {
         step(Step::attach_entry_claimed);
         session_->entry_ = i;
         session_->owner_ = format::OwnerOfLine::make(i, claim >> 1);
-        const Result<bool> same = still_there(lock_path(), lock_status_.identity);
+        const Result<bool> same = still_there(system_, lock_path(), lock_status_.identity);
         if (!same.ok() || !same.value()) {
           session_->owner_ = format::OwnerOfLine{};
           entry.claim.store(((claim >> 1) + 1) << 1, std::memory_order_release);
@@ -424,7 +313,6 @@ class Opener {
   }
 
   // --- Coordination anew
-  // ----------------------------------------------------------------------------------------------
 
   // False: somebody else is at it, or has done it.
   Result<bool> make_coordination_anew() {

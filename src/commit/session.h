@@ -1,7 +1,7 @@
 // A session: one process's attachment to one store, from claiming an entry in the coordination file to giving it up.
 //
-// Opening is in attach.cc, the header in mark.cc, taking over after the dead in adopt.cc, checkpoints in checkpoint.cc,
-// leaving in leave.cc.
+// Opening is in attach.cc, new files in create.cc, the header in mark.cc, taking over after the dead in adopt.cc,
+// checkpoints in checkpoint.cc, leaving in leave.cc.
 // Thread safety: all public methods may be called by any thread at once. A child made by fork must not use its parent's
 // session: `forked()` tells, Attachment (commit/attachment.h) makes a new one.
 // Ownership: owns files, mappings and its threads' states; refers to the System, which must outlive it.
