@@ -16,8 +16,10 @@ function(utan_layer folder)
     target_include_directories(${name} PUBLIC "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/include")
     target_link_libraries(${name} PUBLIC ${used} Xxhash::xxhash Threads::Threads)
     utan_flags(${name})
-    target_compile_options(${name} PRIVATE ${utan_lto_compile_flags})
-    if(UTAN_PRECOMPILE)
+    if(NOT folder STREQUAL "os/sim")  # no part of libutan: machine code at once
+      target_compile_options(${name} PRIVATE ${utan_lto_compile_flags})
+    endif()
+    if(UTAN_PRECOMPILE AND NOT (UTAN_LTO AND folder STREQUAL "os/sim"))
       if(NOT TARGET utan_layer_header)
         utan_layer_header()
       endif()
@@ -31,8 +33,8 @@ function(utan_layer folder)
   set_property(GLOBAL APPEND PROPERTY UTAN_LAYERS "${folder}")
 endfunction()
 
-# With UTAN_PRECOMPILE: the larger headers of the standard library, compiled once for all layers. The other builds prove
-# that each file includes what it needs.
+# With UTAN_PRECOMPILE: the larger headers of the standard library, compiled once for all layers. The debug build, which is
+# without it, proves that each file includes what it needs.
 function(utan_layer_header)
   file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/layer_header.cc" "")
   add_library(utan_layer_header STATIC "${CMAKE_CURRENT_BINARY_DIR}/layer_header.cc")

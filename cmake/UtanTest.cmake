@@ -19,17 +19,35 @@
 
 set(utan_test_timeout_s 60)  # three times as long under a sanitizer
 
-# GoogleTest's header, compiled once for all tests.
+# What tests include first and most, compiled once for all of them. With UTAN_PRECOMPILE more of it.
 function(utan_test_header)
   file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/test_header.cc" "")
   add_executable(utan_test_header "${CMAKE_CURRENT_BINARY_DIR}/test_header.cc")
-  utan_flags(utan_test_header)
+  utan_test_flags(utan_test_header)
   target_link_libraries(utan_test_header PRIVATE GTest::gtest_main)
   target_precompile_headers(utan_test_header PRIVATE <gtest/gtest.h>)
+  if(UTAN_PRECOMPILE)
+    utan_link_layers(utan_test_header)
+    target_precompile_headers(utan_test_header PRIVATE
+      <algorithm> <atomic> <filesystem> <functional> <map> <random> <set> <string> <thread> <vector>
+      "${PROJECT_SOURCE_DIR}/src/object/container.h" "${PROJECT_SOURCE_DIR}/src/object/iterator.h"
+      "${PROJECT_SOURCE_DIR}/tests/support/store_fixture.h")
+  endif()
+endfunction()
+
+# Where the library is optimised, a test of its layers is so only a little: it tests their code, its own need not be fast.
+function(utan_test_flags target)
+  utan_flags(${target})
+  target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
 endfunction()
 
 # The layers, the simulated system among them, for `target`.
 function(utan_link_layers target)
+  if(TARGET utan_layers)
+    target_link_libraries(${target} PRIVATE utan_os_sim utan_layers)
+    return()
+  endif()
   get_property(folders GLOBAL PROPERTY UTAN_LAYERS)
   list(TRANSFORM folders REPLACE "/" "_")
   list(TRANSFORM folders PREPEND "utan_")
@@ -63,7 +81,8 @@ function(utan_test_properties name source)
     set(timeout 14400)
     set_tests_properties(${name} PROPERTIES ENVIRONMENT UTAN_TORTURE=1)
   endif()
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${timeout} LABELS "${labels}")
+  # Those that may take long begin first, so that at the end no processor waits for one that began last.
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${timeout} COST ${timeout} LABELS "${labels}")
   # The targets tests_small and tests_tsan build what `make test` runs under ThreadSanitizer and in release.
   foreach(label tsan small)
     if(label IN_LIST labels)
@@ -74,15 +93,16 @@ endfunction()
 
 function(utan_cc_test name source)
   add_executable(${name} "${source}")
-  utan_flags(${name})
-  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
   target_link_libraries(${name} PRIVATE GTest::gtest_main)
-  target_precompile_headers(${name} REUSE_FROM utan_test_header)
   file(STRINGS "${source}" public_includes REGEX "^#include <utan/utan\\.hp*>")
   file(STRINGS "${source}" inner_includes REGEX "^#include \"[a-z/]+/[a-z_]+\\.h\"")
   if(public_includes AND NOT inner_includes)
+    # Compiled as a user's program is, too: without headers that it does not include, and optimised.
+    utan_flags(${name})
     target_link_libraries(${name} PRIVATE utan)
   else()
+    utan_test_flags(${name})
+    target_precompile_headers(${name} REUSE_FROM utan_test_header)
     utan_link_layers(${name})
   endif()
   add_test(NAME ${name} COMMAND ${name})

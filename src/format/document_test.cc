@@ -1,6 +1,5 @@
 // Shows that docs/FORMAT.md says what the structs are: every field's offset and size, every bit field, kind, tag, size
 // class and constant, in both directions, with no byte of a struct left out.
-// Labels: small
 #include <gtest/gtest.h>
 
 #include <bit>

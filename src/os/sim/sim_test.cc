@@ -1,6 +1,6 @@
 // Shows: every call of the simulated system is reported and can fail; killing a process ends its locks and its calls
 // and nothing else; an administrator's doings; points; that files end where they end.
-// Labels: tsan small
+// Labels: tsan
 #include <gtest/gtest.h>
 
 #include <cstring>
