@@ -210,15 +210,22 @@ class Neighbour {
  public:
   template <class Body>
   explicit Neighbour(Body&& body) {
+    // Telling one that has failed is an error of the call, not the end of the test.
+    ::signal(SIGPIPE, SIG_IGN);
     EXPECT_EQ(::pipe(said_.data()), 0);
     EXPECT_EQ(::pipe(told_.data()), 0);
     process_ = ::fork();
+    // Each end is one process's alone: who waits for one that has failed is told so.
+    ::close(process_ != 0 ? said_[1] : said_[0]);
+    ::close(process_ != 0 ? told_[0] : told_[1]);
     if (process_ != 0) return;
     body(*this);
     ::_exit(0);
   }
   ~Neighbour() {
     if (process_ > 0) kill();
+    ::close(said_[0]);
+    ::close(told_[1]);
   }
   // In the neighbour.
   void say_and_wait() {
