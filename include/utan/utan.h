@@ -228,9 +228,10 @@ UTAN_API utan_code utan_new(utan_store *store, uint32_t type, const utan_data *d
 UTAN_API utan_code utan_container_open(utan_store *store, uint64_t id, utan_container **container);
 UTAN_API void utan_container_close(utan_container *container);
 
-/* The same container as `snapshot` has it, whether anything names it there or not; UTAN_GONE if it was made later. For
- * reading several containers, or one and all below it, as they were at one instant. UTAN_INVALID: of another store. */
-UTAN_API utan_code utan_container_in(utan_container *container, utan_store *snapshot, utan_container **seen);
+/* The same container as `store` has it, a snapshot or the store itself, whether anything names it there or not; UTAN_GONE
+ * if a snapshot is older than it. For reading several containers, or one and all below it, as they were at one instant,
+ * and for coming back from there. UTAN_INVALID: it is of another store. */
+UTAN_API utan_code utan_container_in(utan_container *container, utan_store *store, utan_container **out);
 
 /* Names it for ever, in every process; never 0. Equal ids of one store: the same container. */
 UTAN_API uint64_t utan_container_id(const utan_container *container);

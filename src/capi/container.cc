@@ -185,10 +185,10 @@ utan_code utan_container_open(utan_store* store, uint64_t id, utan_container** c
 
 void utan_container_close(utan_container* container) { delete container; }
 
-utan_code utan_container_in(utan_container* container, utan_store* snapshot, utan_container** seen) {
+utan_code utan_container_in(utan_container* container, utan_store* store, utan_container** out) {
   return guarded([&]() -> utan_code {
-    *seen = nullptr;
-    return give(snapshot->store->view_of(*container->container), seen);
+    *out = nullptr;
+    return give(store->store->view_of(*container->container), out);
   });
 }
 

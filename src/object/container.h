@@ -68,7 +68,8 @@ class Container {
   static std::unique_ptr<Container> of(commit::Attachment& attachment, std::shared_ptr<SnapshotPin> snapshot,
                                        Loan loan);
 
-  // The same container in a snapshot. Code::gone: it is not there; Code::invalid: the snapshot is another store's.
+  // The same container in a snapshot, or, if that is null, in the store itself: this handle or the pin of its snapshot has
+  // kept it there. Code::gone: the snapshot is older than it; Code::invalid: the attachment is another one.
   Result<std::unique_ptr<Container>> as_seen_by(commit::Attachment& attachment,
                                                 std::shared_ptr<SnapshotPin> snapshot) const;
 

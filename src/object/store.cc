@@ -95,7 +95,6 @@ Result<std::unique_ptr<Container>> Store::open_container(ObjectId id) const {
 }
 
 Result<std::unique_ptr<Container>> Store::view_of(const Container& container) const {
-  if (snapshot_ == nullptr) return Error(Code::invalid, attachment_->path() + ": this store is no snapshot");
   return container.as_seen_by(*attachment_, snapshot_);
 }
 
