@@ -23,8 +23,8 @@ bool load_own_codecs(State& state) {
 
 // Types that the store has values or containers for.
 bool is_own_type(const State& state, PyObject* type) {
-  for (PyTypeObject* const own : {&PyUnicode_Type, &PyLong_Type, &PyFloat_Type, &PyBytes_Type, &PyBool_Type, &PyDict_Type,
-                                  &PyList_Type, &PyBaseObject_Type, Py_TYPE(Py_None)}) {
+  for (PyTypeObject* const own : {&PyUnicode_Type, &PyLong_Type, &PyFloat_Type, &PyBytes_Type, &PyBool_Type,
+                                  &PyDict_Type, &PyList_Type, &PyBaseObject_Type, Py_TYPE(Py_None)}) {
     if (type == as_object(own)) return true;
   }
   return PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type), state.container_type) != 0;
@@ -58,23 +58,24 @@ PyObject* register_codec(PyObject* module, PyObject* const* arguments, Py_ssize_
 
 // datetimes are dates for Python, and values of their own here.
 bool is_base_of_plain(State& state, PyObject* type, PyObject* object) {
-  if (is_datetime(object)) return PyUnicode_CompareWithASCIIString(
-      PyTuple_GET_ITEM(PyDict_GetItem(state.codecs, type), 0), "date") == 0;
+  if (is_datetime(object))
+    return PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(PyDict_GetItem(state.codecs, type), 0), "date") == 0;
   return false;
 }
 
 }  // namespace
 
-PyDoc_STRVAR(register_doc,
-             "register(type, name, encode, decode)\n--\n\n"
-             "Stores objects of a class, and of its subclasses, by a codec.\n\n"
-             "encode(object) makes plain data of one: None, numbers, strings, bytes, datetimes, UUIDs, and lists, tuples\n"
-             "and dicts of these; decode(data) makes an object of it again. The store has the codec's name, never code:\n"
-             "every program that reads such values registers the same name. Objects are stored whole, and read as new\n"
-             "ones; they are no keys.\n\n"
-             "    utan.register(Fraction, \"fraction\", lambda f: [f.numerator, f.denominator], lambda d: Fraction(*d))\n"
-             "    db[\"half\"] = Fraction(1, 2)\n\n"
-             "date, time, timedelta, Decimal, tuple, set, frozenset, Enum and complex have codecs already.");
+PyDoc_STRVAR(
+    register_doc,
+    "register($module, type, name, encode, decode)\n--\n\n"
+    "Stores objects of a class, and of its subclasses, by a codec.\n\n"
+    "encode(object) makes plain data of one: None, numbers, strings, bytes, datetimes, UUIDs, and lists, tuples\n"
+    "and dicts of these; decode(data) makes an object of it again. The store has the codec's name, never code:\n"
+    "every program that reads such values registers the same name. Objects are stored whole, and read as new\n"
+    "ones; they are no keys.\n\n"
+    "    utan.register(Fraction, \"fraction\", lambda f: [f.numerator, f.denominator], lambda d: Fraction(*d))\n"
+    "    db[\"half\"] = Fraction(1, 2)\n\n"
+    "date, time, timedelta, Decimal, tuple, set, frozenset, Enum and complex have codecs already.");
 PyMethodDef register_method = {"register", method(register_codec), METH_FASTCALL | METH_KEYWORDS, register_doc};
 
 PyObject* find_codec(State& state, PyObject* object) {

@@ -52,7 +52,8 @@ class PathKeys {
         }))
       return false;
     for (std::size_t i = 0; i < size; ++i) {
-      if (!take_key(state, PyTuple_GET_ITEM(held_.get(), static_cast<Py_ssize_t>(i)), keys_[i], scratches_[i])) return false;
+      if (!take_key(state, PyTuple_GET_ITEM(held_.get(), static_cast<Py_ssize_t>(i)), keys_[i], scratches_[i]))
+        return false;
     }
     return true;
   }
@@ -92,12 +93,13 @@ class PathKeys {
   Ref held_;
 };
 
-PyDoc_STRVAR(at_doc,
-             "at(path, default=None, sep=\".\")\n--\n\n"
-             "What is at a path through nested containers, or the default. A part of digits is an index in a List and a\n"
-             "key elsewhere; a list or tuple of keys serves as a path, too.\n\n"
-             "    db.at(\"users.joe.mails.0\")\n"
-             "    db.at([\"users\", \"joe\", \"mails\", 0], default=\"\")");
+PyDoc_STRVAR(
+    at_doc,
+    "at($self, path, default=None, sep=\".\")\n--\n\n"
+    "What is at a path through nested containers, or the default. A part of digits is an index in a List and a\n"
+    "key elsewhere; a list or tuple of keys serves as a path, too.\n\n"
+    "    db.at(\"users.joe.mails.0\")\n"
+    "    db.at([\"users\", \"joe\", \"mails\", 0], default=\"\")");
 PyObject* container_at(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
   PyObject* given[3] = {nullptr, Py_None, nullptr};
   static const Signature signature{"at", {"path", "default", "sep"}, 3, 1};
@@ -113,11 +115,12 @@ PyObject* container_at(PyObject* self, PyObject* const* arguments, Py_ssize_t co
   return fail(state_of(proxy), code);
 }
 
-PyDoc_STRVAR(set_at_doc,
-             "set_at(path, value, *, sep=\".\", exist_ok=True)\n--\n\n"
-             "Sets what is at a path, in one commit. Dicts that are missing on the way are made; a List is never made longer\n"
-             "(IndexError). With exist_ok=False, DuplicateKeyError if there is a value already.\n\n"
-             "    db.set_at(\"users.joe.mails\", [])");
+PyDoc_STRVAR(
+    set_at_doc,
+    "set_at($self, path, value, *, sep=\".\", exist_ok=True)\n--\n\n"
+    "Sets what is at a path, in one commit. Dicts that are missing on the way are made; a List is never made longer\n"
+    "(IndexError). With exist_ok=False, DuplicateKeyError if there is a value already.\n\n"
+    "    db.set_at(\"users.joe.mails\", [])");
 PyObject* container_set_at(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
   PyObject* given[4] = {nullptr, nullptr, nullptr, Py_True};
   static const Signature signature{"set_at", {"path", "value", "sep", "exist_ok"}, 2, 2};
@@ -143,11 +146,12 @@ PyObject* container_set_at(PyObject* self, PyObject* const* arguments, Py_ssize_
 
 // --- Atomic steps
 
-PyDoc_STRVAR(incr_doc,
-             "incr(key, by=1)\n--\n\n"
-             "Adds to the number under the key, or to 0 if there is none, and returns the new one. Exact, whoever else\n"
-             "adds to it at the same time, in this process or another.\n\n"
-             "    db.incr(\"visits\")");
+PyDoc_STRVAR(
+    incr_doc,
+    "incr($self, key, by=1)\n--\n\n"
+    "Adds to the number under the key, or to 0 if there is none, and returns the new one. Exact, whoever else\n"
+    "adds to it at the same time, in this process or another.\n\n"
+    "    db.incr(\"visits\")");
 PyObject* container_incr(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
   PyObject* given[2] = {};
   static const Signature signature{"incr", {"key", "by"}, 2, 1};
@@ -215,11 +219,12 @@ int replace(Proxy* proxy, PyObject* key_object, PyObject* expected_object, PyObj
   return -1;
 }
 
-PyDoc_STRVAR(replace_doc,
-             "replace(key, old, new)\n--\n\n"
-             "Sets the key to `new` if it has `old` now, and says whether it did. Values are compared with ==, containers\n"
-             "by identity; a missing key is False.\n\n"
-             "    if not db.replace(\"owner\", None, \"me\"): ...");
+PyDoc_STRVAR(
+    replace_doc,
+    "replace($self, key, old, new)\n--\n\n"
+    "Sets the key to `new` if it has `old` now, and says whether it did. Values are compared with ==, containers\n"
+    "by identity; a missing key is False.\n\n"
+    "    if not db.replace(\"owner\", None, \"me\"): ...");
 PyObject* container_replace(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
   PyObject* given[3] = {};
   static const Signature signature{"replace", {"key", "old", "new"}, 3, 3};
@@ -244,7 +249,8 @@ int add_absent(Proxy* proxy, PyObject* key_object, PyObject* value_object) {
   utan_value key{};
   Scratch scratch;
   Given value(proxy->attachment);
-  if (!take_place(proxy, key_object, key, scratch) || !value.take(value_object, key_object) || !expect_open(proxy)) return -1;
+  if (!take_place(proxy, key_object, key, scratch) || !value.take(value_object, key_object) || !expect_open(proxy))
+    return -1;
   const utan_code code = utan_add(proxy->container, &key, value.value());
   if (code == UTAN_OK) return 1;
   if (code == UTAN_EXISTS) return 0;
@@ -269,13 +275,16 @@ PyObject* as_stored(Proxy* proxy, PyObject* object) {
   return code == UTAN_OK ? take_container(proxy->attachment, made) : fail(state_of(proxy), code);
 }
 
-bool is_nan(PyObject* object) { return PyFloat_Check(object) && PyFloat_AS_DOUBLE(object) != PyFloat_AS_DOUBLE(object); }
+bool is_nan(PyObject* object) {
+  return PyFloat_Check(object) && PyFloat_AS_DOUBLE(object) != PyFloat_AS_DOUBLE(object);
+}
 
-PyDoc_STRVAR(alter_doc,
-             "alter(key, fn, default=...)\n--\n\n"
-             "Sets the key to fn(value) and returns that, as one step: if somebody else changes it meanwhile, fn is called\n"
-             "again with the newer value. If the key is missing, fn gets the default; without one, KeyError.\n\n"
-             "    db.alter(\"tags\", lambda tags: sorted({*tags, \"new\"}), default=[])");
+PyDoc_STRVAR(
+    alter_doc,
+    "alter($self, key, fn, default=...)\n--\n\n"
+    "Sets the key to fn(value) and returns that, as one step: if somebody else changes it meanwhile, fn is called\n"
+    "again with the newer value. If the key is missing, fn gets the default; without one, KeyError.\n\n"
+    "    db.alter(\"tags\", lambda tags: sorted({*tags, \"new\"}), default=[])");
 PyObject* container_alter(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
   PyObject* given[3] = {};
   static const Signature signature{"alter", {"key", "fn", "default"}, 3, 2};
@@ -301,7 +310,7 @@ PyObject* container_alter(PyObject* self, PyObject* const* arguments, Py_ssize_t
   }
 }
 
-PyDoc_STRVAR(clear_doc, "clear()\n--\n\nRemoves everything, in one commit.");
+PyDoc_STRVAR(clear_doc, "clear($self, /)\n--\n\nRemoves everything, in one commit.");
 PyObject* container_clear(PyObject* self, PyObject*) {
   Proxy* const proxy = as_proxy(self);
   if (!expect_open(proxy)) return nullptr;
@@ -311,19 +320,21 @@ PyObject* container_clear(PyObject* self, PyObject*) {
 
 // --- Copies and JSON
 
-PyDoc_STRVAR(native_doc,
-             "native()\n--\n\n"
-             "It and all below it as plain dicts and lists, as they are at one instant. What is shared or contains itself\n"
-             "stays so.\n\n    json.dumps(db[\"users\"].native())");
+PyDoc_STRVAR(
+    native_doc,
+    "native($self, /)\n--\n\n"
+    "It and all below it as plain dicts and lists, as they are at one instant. What is shared or contains itself\n"
+    "stays so.\n\n    json.dumps(db[\"users\"].native())");
 PyObject* container_native(PyObject* self, PyObject*) { return native(as_proxy(self)); }
-PyDoc_STRVAR(copy_doc, "copy()\n--\n\nThe same as native(): plain Python all the way down.");
+PyDoc_STRVAR(copy_doc, "copy($self, /)\n--\n\nThe same as native(): plain Python all the way down.");
 
-PyDoc_STRVAR(to_json_doc,
-             "to_json(indent=None)\n--\n\n"
-             "It and all below it, at one instant, as JSON in the lossless form: {\"$uuid\": ...}, {\"$date\": ...},\n"
-             "{\"$bytes\": base64}, {\"$int\": \"...\"} past 2**53, {\"$float\": \"nan\"}, keys that are no strings as\n"
-             "{\"$items\": [[key, value], ...]}; a key that begins with $ has another $ in front. ValueError if it contains\n"
-             "itself; TypeError for values of codecs.");
+PyDoc_STRVAR(
+    to_json_doc,
+    "to_json($self, indent=None)\n--\n\n"
+    "It and all below it, at one instant, as JSON in the lossless form: {\"$uuid\": ...}, {\"$date\": ...},\n"
+    "{\"$bytes\": base64}, {\"$int\": \"...\"} past 2**53, {\"$float\": \"nan\"}, keys that are no strings as\n"
+    "{\"$items\": [[key, value], ...]}; a key that begins with $ has another $ in front. ValueError if it contains\n"
+    "itself; TypeError for values of codecs.");
 PyObject* container_to_json(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
   PyObject* given[1] = {Py_None};
   static const Signature signature{"to_json", {"indent"}, 1, 0};
@@ -349,10 +360,11 @@ PyObject* container_to_json(PyObject* self, PyObject* const* arguments, Py_ssize
   return out;
 }
 
-PyDoc_STRVAR(load_json_doc,
-             "load_json(text)\n--\n\n"
-             "Replaces everything in it by what JSON in the lossless form says (to_json), in one commit. ValueError says line\n"
-             "and column of what is no JSON; TypeError if the text is an array and this is no List, or the other way.");
+PyDoc_STRVAR(
+    load_json_doc,
+    "load_json($self, text, /)\n--\n\n"
+    "Replaces everything in it by what JSON in the lossless form says (to_json), in one commit. ValueError says line\n"
+    "and column of what is no JSON; TypeError if the text is an array and this is no List, or the other way.");
 PyObject* container_load_json(PyObject* self, PyObject* text) {
   Proxy* const proxy = as_proxy(self);
   if (!expect_open(proxy)) return nullptr;
@@ -397,7 +409,7 @@ PyObject* container_reduce(PyObject* self, PyObject*) {
                        attachment.read_only ? 1 : 0);
 }
 
-PyDoc_STRVAR(deepcopy_doc, "__deepcopy__(memo)\n--\n\nThe same as native().");
+PyDoc_STRVAR(deepcopy_doc, "__deepcopy__($self, memo, /)\n--\n\nThe same as native().");
 PyObject* container_deepcopy(PyObject* self, PyObject*) { return native(as_proxy(self)); }
 
 PyObject* container_html(PyObject* self, PyObject*) {

@@ -288,7 +288,8 @@ int equal(Proxy* proxy, PyObject* other) {
 // Never raises but where the program is to be ended: what is wrong stands in the text.
 PyObject* describe(Proxy* proxy) {
   PyObject* const text = describe_content(proxy);
-  if (text != nullptr || !PyErr_ExceptionMatches(PyExc_Exception) || PyErr_ExceptionMatches(PyExc_MemoryError)) return text;
+  if (text != nullptr || !PyErr_ExceptionMatches(PyExc_Exception) || PyErr_ExceptionMatches(PyExc_MemoryError))
+    return text;
   PyObject* type;
   PyObject* value;
   PyObject* trace;

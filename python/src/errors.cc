@@ -56,12 +56,14 @@ PyObject* class_of(const State& state, utan_code code) {
 bool make_errors(State& state, PyObject* module) {
   const ErrorClass classes[] = {
       {&State::error, "Error", "What only Utan can say is wrong; the base of its other errors.", nullptr},
-      {&State::timeout_error, "TimeoutError", "Somebody else took longer than could be waited for.", &PyExc_TimeoutError},
+      {&State::timeout_error, "TimeoutError", "Somebody else took longer than could be waited for.",
+       &PyExc_TimeoutError},
       {&State::corruption_error, "CorruptionError", "The bytes of the store contradict each other.", nullptr},
       {&State::format_error, "FormatError", "The file is not a Utan store.", nullptr},
       {&State::version_error, "VersionError", "The store has a version that this library does not read.", nullptr},
       {&State::no_space_error, "NoSpaceError", "The disk, a quota or the address space is full.", &PyExc_OSError},
-      {&State::read_only_error, "ReadOnlyError", "A snapshot, or a store opened for reading, cannot be written.", nullptr},
+      {&State::read_only_error, "ReadOnlyError", "A snapshot, or a store opened for reading, cannot be written.",
+       nullptr},
       {&State::closed_error, "ClosedError", "The store, snapshot or iterator is closed.", &PyExc_ValueError},
       {&State::duplicate_key_error, "DuplicateKeyError", "There is a value already where there may be none.", nullptr},
   };

@@ -56,7 +56,7 @@ PyObject* iterator_next(PyObject* self) {
 }
 
 PyDoc_STRVAR(close_doc,
-             "close()\n--\n\n"
+             "close($self, /)\n--\n\n"
              "Ends the iteration and lets go of the commit that it reads. Nothing follows.\n\n"
              "    entries = db[\"log\"].range(\"2024\")\n"
              "    newest = next(entries)\n"

@@ -53,7 +53,8 @@ int put_element(Proxy* proxy, Py_ssize_t index, PyObject* value_object) {
     fail(state, code);
     return -1;
   }
-  PyErr_SetString(PyExc_IndexError, value_object == nullptr ? "list index out of range" : "list assignment index out of range");
+  PyErr_SetString(PyExc_IndexError,
+                  value_object == nullptr ? "list index out of range" : "list assignment index out of range");
   return -1;
 }
 
@@ -89,7 +90,9 @@ PyObject* list_item(PyObject* self, Py_ssize_t index) {
   return nullptr;
 }
 
-PyDoc_STRVAR(append_doc, "append(object, /)\n--\n\nPuts it at the end: exact, whoever else appends.\n\n    db[\"log\"].append(line)");
+PyDoc_STRVAR(
+    append_doc,
+    "append($self, object, /)\n--\n\nPuts it at the end: exact, whoever else appends.\n\n    db[\"log\"].append(line)");
 PyObject* list_append(PyObject* self, PyObject* object) {
   Proxy* const proxy = as_proxy(self);
   if (!expect_open(proxy)) return nullptr;
@@ -99,7 +102,7 @@ PyObject* list_append(PyObject* self, PyObject* object) {
   return code == UTAN_OK ? none() : fail(state_of(proxy), code);
 }
 
-PyDoc_STRVAR(insert_doc, "insert(index, object, /)\n--\n\nPuts it before the element of this index.");
+PyDoc_STRVAR(insert_doc, "insert($self, index, object, /)\n--\n\nPuts it before the element of this index.");
 PyObject* list_insert(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   if (!expect_count("insert", count, 2, 2)) return nullptr;
   Proxy* const proxy = as_proxy(self);
@@ -112,7 +115,8 @@ PyObject* list_insert(PyObject* self, PyObject* const* arguments, Py_ssize_t cou
 }
 
 PyDoc_STRVAR(pop_doc,
-             "pop(index=-1, /)\n--\n\nRemoves an element and returns it: one step, so that no two get the same. IndexError if it is not there.");
+             "pop($self, index=-1, /)\n--\n\nRemoves an element and returns it: one step, so that no two get the same. "
+             "IndexError if it is not there.");
 PyObject* list_pop(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   if (!expect_count("pop", count, 0, 1)) return nullptr;
   Proxy* const proxy = as_proxy(self);
@@ -136,7 +140,8 @@ PyObject* list_pop(PyObject* self, PyObject* const* arguments, Py_ssize_t count)
 bool extend(Proxy* proxy, PyObject* iterable) {
   if (!expect_open(proxy)) return false;
   Builder builder(proxy->attachment);
-  if (!builder.begin(UTAN_LIST) || !builder.add_elements(iterable) || !builder.end() || !expect_open(proxy)) return false;
+  if (!builder.begin(UTAN_LIST) || !builder.add_elements(iterable) || !builder.end() || !expect_open(proxy))
+    return false;
   utan_code code;
   if (builder.is_much()) {
     const Released released(proxy->attachment);
@@ -148,8 +153,10 @@ bool extend(Proxy* proxy, PyObject* iterable) {
   return code == UTAN_OK;
 }
 
-PyDoc_STRVAR(extend_doc, "extend(iterable, /)\n--\n\nPuts all of them at the end, in one commit.");
-PyObject* list_extend(PyObject* self, PyObject* iterable) { return extend(as_proxy(self), iterable) ? none() : nullptr; }
+PyDoc_STRVAR(extend_doc, "extend($self, iterable, /)\n--\n\nPuts all of them at the end, in one commit.");
+PyObject* list_extend(PyObject* self, PyObject* iterable) {
+  return extend(as_proxy(self), iterable) ? none() : nullptr;
+}
 PyObject* list_add_in_place(PyObject* self, PyObject* iterable) {
   return extend(as_proxy(self), iterable) ? Py_NewRef(self) : nullptr;
 }
@@ -170,7 +177,7 @@ int list_contains(PyObject* self, PyObject* value) {
   return -1;
 }
 
-PyDoc_STRVAR(count_doc, "count(value, /)\n--\n\nHow many elements equal the value.");
+PyDoc_STRVAR(count_doc, "count($self, value, /)\n--\n\nHow many elements equal the value.");
 PyObject* list_count(PyObject* self, PyObject* value) {
   const Ref iterator(iterate(as_proxy(self), Part::values, nullptr));
   Py_ssize_t count = 0;
@@ -185,7 +192,8 @@ PyObject* list_count(PyObject* self, PyObject* value) {
 }
 
 PyDoc_STRVAR(index_doc,
-             "index(value, start=0, stop=sys.maxsize, /)\n--\n\nThe index of the first element that equals the value. ValueError if there is none.");
+             "index($self, value, start=0, stop=sys.maxsize, /)\n--\n\nThe index of the first element that equals the "
+             "value. ValueError if there is none.");
 PyObject* list_index(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   if (!expect_count("index", count, 1, 3)) return nullptr;
   Py_ssize_t bounds[2] = {0, PY_SSIZE_T_MAX};
@@ -245,7 +253,8 @@ PyObject* list_new(PyTypeObject* type, PyObject* arguments, PyObject* named) {
   static const char* names[] = {"", "iterable", nullptr};
   PyObject* of = nullptr;
   PyObject* iterable = nullptr;
-  if (PyArg_ParseTupleAndKeywords(arguments, named, "O|O:List", const_cast<char**>(names), &of, &iterable) == 0) return nullptr;
+  if (PyArg_ParseTupleAndKeywords(arguments, named, "O|O:List", const_cast<char**>(names), &of, &iterable) == 0)
+    return nullptr;
   State& state = state_of_type(type);
   if (!PyObject_TypeCheck(of, state.store_type))
     return PyErr_Format(PyExc_TypeError, "a container is made for a store, not for '%s'", Py_TYPE(of)->tp_name);
@@ -260,28 +269,31 @@ PyObject* list_new(PyTypeObject* type, PyObject* arguments, PyObject* named) {
   return code == UTAN_OK ? take_container(attachment, made) : fail(state, code);
 }
 
-PyDoc_STRVAR(sort_doc,
-             "sort(*, key=None, reverse=False)\n--\n\n"
-             "Sorts it in place, stably, in one commit. If somebody changes it meanwhile it is sorted again, as it is then.");
-PyDoc_STRVAR(reverse_doc, "reverse()\n--\n\nReverses it in place, in one commit.");
-PyDoc_STRVAR(remove_doc, "remove(value, /)\n--\n\nRemoves the first element that equals the value. ValueError if there is none.");
+PyDoc_STRVAR(
+    sort_doc,
+    "sort($self, *, key=None, reverse=False)\n--\n\n"
+    "Sorts it in place, stably, in one commit. If somebody changes it meanwhile it is sorted again, as it is then.");
+PyDoc_STRVAR(reverse_doc, "reverse($self, /)\n--\n\nReverses it in place, in one commit.");
+PyDoc_STRVAR(
+    remove_doc,
+    "remove($self, value, /)\n--\n\nRemoves the first element that equals the value. ValueError if there is none.");
 
-PyMethodDef methods[] = {
-    {"append", method(list_append), METH_O, append_doc},
-    {"extend", method(list_extend), METH_O, extend_doc},
-    {"insert", method(list_insert), METH_FASTCALL, insert_doc},
-    {"pop", method(list_pop), METH_FASTCALL, pop_doc},
-    {"remove", method(list_remove), METH_O, remove_doc},
-    {"index", method(list_index), METH_FASTCALL, index_doc},
-    {"count", method(list_count), METH_O, count_doc},
-    {"sort", method(list_sort), METH_FASTCALL | METH_KEYWORDS, sort_doc},
-    {"reverse", method(list_reverse), METH_NOARGS, reverse_doc},
-    {"__reversed__", method(list_reversed), METH_NOARGS, "The elements, from the last one on."},
-    {nullptr, nullptr, 0, nullptr}};
+PyMethodDef methods[] = {{"append", method(list_append), METH_O, append_doc},
+                         {"extend", method(list_extend), METH_O, extend_doc},
+                         {"insert", method(list_insert), METH_FASTCALL, insert_doc},
+                         {"pop", method(list_pop), METH_FASTCALL, pop_doc},
+                         {"remove", method(list_remove), METH_O, remove_doc},
+                         {"index", method(list_index), METH_FASTCALL, index_doc},
+                         {"count", method(list_count), METH_O, count_doc},
+                         {"sort", method(list_sort), METH_FASTCALL | METH_KEYWORDS, sort_doc},
+                         {"reverse", method(list_reverse), METH_NOARGS, reverse_doc},
+                         {"__reversed__", method(list_reversed), METH_NOARGS, "The elements, from the last one on."},
+                         {nullptr, nullptr, 0, nullptr}};
 
 PyDoc_STRVAR(list_doc,
              "List(db, iterable=())\n--\n\n"
-             "A new List of the store, which nothing names yet: assign it somewhere. A List is what a plain list becomes when it\n"
+             "A new List of the store, which nothing names yet: assign it somewhere. A List is what a plain list "
+             "becomes when it\n"
              "is stored: everything a list has, live.\n\n"
              "    db[\"log\"] = []\n"
              "    db[\"log\"].append(\"started\")\n"

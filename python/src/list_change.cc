@@ -200,7 +200,8 @@ PyObject* list_sort(PyObject* self, PyObject* const* arguments, Py_ssize_t count
   const bool done = change_list(as_proxy(self), [&](const Seen& seen) {
     const Ref elements(seen.elements(0, seen.count()));
     const Ref sort(elements ? PyObject_GetAttrString(elements.get(), "sort") : nullptr);
-    const Ref sorted(sort ? PyObject_Vectorcall(sort.get(), arguments, static_cast<std::size_t>(count), names) : nullptr);
+    const Ref sorted(sort ? PyObject_Vectorcall(sort.get(), arguments, static_cast<std::size_t>(count), names)
+                          : nullptr);
     return sorted ? seen.splice(0, seen.count(), elements.get()) : -1;
   });
   return done ? none() : nullptr;

@@ -76,7 +76,7 @@ Py_ssize_t mapping_length(PyObject* self) {
   return -1;
 }
 
-PyDoc_STRVAR(get_doc, "get(key, default=None, /)\n--\n\nThe value under the key, or the default.");
+PyDoc_STRVAR(get_doc, "get($self, key, default=None, /)\n--\n\nThe value under the key, or the default.");
 PyObject* mapping_get(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   if (!expect_count("get", count, 1, 2)) return nullptr;
   Proxy* const proxy = as_proxy(self);
@@ -91,10 +91,11 @@ PyObject* mapping_get(PyObject* self, PyObject* const* arguments, Py_ssize_t cou
   return Py_NewRef(count == 2 ? arguments[1] : Py_None);
 }
 
-PyDoc_STRVAR(pop_doc,
-             "pop(key[, default])\n--\n\n"
-             "Removes the key and returns its value, or the default if it is missing (KeyError without one). A container\n"
-             "is still live then, and named by nothing.");
+PyDoc_STRVAR(
+    pop_doc,
+    "pop(key[, default])\n--\n\n"
+    "Removes the key and returns its value, or the default if it is missing (KeyError without one). A container\n"
+    "is still live then, and named by nothing.");
 PyObject* mapping_pop(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   if (!expect_count("pop", count, 1, 2)) return nullptr;
   Proxy* const proxy = as_proxy(self);
@@ -117,7 +118,8 @@ PyObject* take_pair(Attachment* attachment, utan_value* key, utan_value* value) 
 }
 
 PyDoc_STRVAR(popitem_doc,
-             "popitem()\n--\n\nRemoves the entry with the last key (of a Table any) and returns (key, value). KeyError if there is none.");
+             "popitem($self, /)\n--\n\nRemoves the entry with the last key (of a Table any) and returns (key, value). "
+             "KeyError if there is none.");
 PyObject* mapping_popitem(PyObject* self, PyObject*) {
   Proxy* const proxy = as_proxy(self);
   if (!expect_open(proxy)) return nullptr;
@@ -130,11 +132,12 @@ PyObject* mapping_popitem(PyObject* self, PyObject*) {
   return nullptr;
 }
 
-PyDoc_STRVAR(setdefault_doc,
-             "setdefault(key, default=None, /)\n--\n\n"
-             "The value under the key; if it is missing, it is set to the default, and what is there then is returned:\n"
-             "live, if it is a container. One step, whoever else does the same.\n\n"
-             "    db.setdefault(\"log\", []).append(line)");
+PyDoc_STRVAR(
+    setdefault_doc,
+    "setdefault($self, key, default=None, /)\n--\n\n"
+    "The value under the key; if it is missing, it is set to the default, and what is there then is returned:\n"
+    "live, if it is a container. One step, whoever else does the same.\n\n"
+    "    db.setdefault(\"log\", []).append(line)");
 PyObject* mapping_setdefault(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   if (!expect_count("setdefault", count, 1, 2)) return nullptr;
   Proxy* const proxy = as_proxy(self);
@@ -155,7 +158,8 @@ PyObject* mapping_setdefault(PyObject* self, PyObject* const* arguments, Py_ssiz
 bool update(Proxy* proxy, PyObject* from, PyObject* named) {
   if (!expect_open(proxy)) return false;
   Builder builder(proxy->attachment);
-  if (!builder.begin(UTAN_DICT) || !builder.add_entries(from, named) || !builder.end() || !expect_open(proxy)) return false;
+  if (!builder.begin(UTAN_DICT) || !builder.add_entries(from, named) || !builder.end() || !expect_open(proxy))
+    return false;
   utan_code code;
   if (builder.is_much()) {
     const Released released(proxy->attachment);
@@ -212,11 +216,11 @@ PyObject* mapping_or_in_place(PyObject* self, PyObject* other) {
 PyObject* mapping_iterate(PyObject* self) { return iterate(as_proxy(self), Part::keys, nullptr); }
 PyObject* sorted_reversed(PyObject* self, PyObject*) { return iterate_reversed(as_proxy(self), Part::keys); }
 
-PyDoc_STRVAR(keys_doc, "keys()\n--\n\nA live view of the keys, with the operations of sets.");
+PyDoc_STRVAR(keys_doc, "keys($self, /)\n--\n\nA live view of the keys, with the operations of sets.");
 PyObject* mapping_keys(PyObject* self, PyObject*) { return make_view(as_proxy(self), Part::keys); }
-PyDoc_STRVAR(values_doc, "values()\n--\n\nA live view of the values.");
+PyDoc_STRVAR(values_doc, "values($self, /)\n--\n\nA live view of the values.");
 PyObject* mapping_values(PyObject* self, PyObject*) { return make_view(as_proxy(self), Part::values); }
-PyDoc_STRVAR(items_doc, "items()\n--\n\nA live view of the entries as (key, value).");
+PyDoc_STRVAR(items_doc, "items($self, /)\n--\n\nA live view of the entries as (key, value).");
 PyObject* mapping_items(PyObject* self, PyObject*) { return make_view(as_proxy(self), Part::items); }
 
 // What a notebook offers behind the opening bracket.
@@ -259,16 +263,20 @@ PyObject* nearest_to(PyObject* self, PyObject* key_object) {
   return code == UTAN_NOT_FOUND ? fail_missing(key_object) : fail(state_of(proxy), code);
 }
 
-PyDoc_STRVAR(first_doc, "first()\n--\n\nThe first entry as (key, value). KeyError if there is none.");
-PyDoc_STRVAR(last_doc, "last()\n--\n\nThe last entry as (key, value). KeyError if there is none.");
-PyDoc_STRVAR(floor_doc, "floor(key, /)\n--\n\nThe last entry whose key is not above this one. KeyError if there is none.");
-PyDoc_STRVAR(ceiling_doc, "ceiling(key, /)\n--\n\nThe first entry whose key is not below this one. KeyError if there is none.");
+PyDoc_STRVAR(first_doc, "first($self, /)\n--\n\nThe first entry as (key, value). KeyError if there is none.");
+PyDoc_STRVAR(last_doc, "last($self, /)\n--\n\nThe last entry as (key, value). KeyError if there is none.");
+PyDoc_STRVAR(floor_doc,
+             "floor($self, key, /)\n--\n\nThe last entry whose key is not above this one. KeyError if there is none.");
+PyDoc_STRVAR(
+    ceiling_doc,
+    "ceiling($self, key, /)\n--\n\nThe first entry whose key is not below this one. KeyError if there is none.");
 
 // Which entries, as range(), count_range() and delete_range() take it.
 class GivenRange {
  public:
   // False: an error was set.
-  bool take(Proxy* proxy, const char* function, bool whole, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
+  bool take(Proxy* proxy, const char* function, bool whole, PyObject* const* arguments, Py_ssize_t count,
+            PyObject* names) {
     PyObject* given[7] = {Py_None, Py_None, nullptr, Py_None, Py_False, Py_None, Py_None};
     const Signature bounds{function, {"low", "high", "inclusive", "prefix"}, 2, 0};
     const Signature all{function, {"low", "high", "inclusive", "prefix", "reverse", "limit"}, 2, 0};
@@ -324,12 +332,13 @@ class GivenRange {
   Scratch scratches_[3];
 };
 
-PyDoc_STRVAR(range_doc,
-             "range(low=None, high=None, *, inclusive=(True, False), prefix=None, reverse=False, limit=None)\n--\n\n"
-             "The entries from low to high as (key, value), lazily and as they are now, in the order of the keys, or from\n"
-             "the last one on. With a prefix, only keys that are strings (or bytes) and begin so.\n\n"
-             "    for name, user in db[\"users\"].range(\"a\", \"c\", limit=10): ...\n"
-             "    for path, page in db[\"pages\"].range(prefix=\"/blog/\"): ...");
+PyDoc_STRVAR(
+    range_doc,
+    "range($self, low=None, high=None, *, inclusive=(True, False), prefix=None, reverse=False, limit=None)\n--\n\n"
+    "The entries from low to high as (key, value), lazily and as they are now, in the order of the keys, or from\n"
+    "the last one on. With a prefix, only keys that are strings (or bytes) and begin so.\n\n"
+    "    for name, user in db[\"users\"].range(\"a\", \"c\", limit=10): ...\n"
+    "    for path, page in db[\"pages\"].range(prefix=\"/blog/\"): ...");
 PyObject* sorted_range(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
   GivenRange given;
   Proxy* const proxy = as_proxy(self);
@@ -339,7 +348,8 @@ PyObject* sorted_range(PyObject* self, PyObject* const* arguments, Py_ssize_t co
 
 using RangeCall = utan_code(utan_container*, const utan_range*, std::uint64_t*);
 template <RangeCall call>
-PyObject* call_with_range(const char* function, PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
+PyObject* call_with_range(const char* function, PyObject* self, PyObject* const* arguments, Py_ssize_t count,
+                          PyObject* names) {
   GivenRange given;
   Proxy* const proxy = as_proxy(self);
   if (!expect_open(proxy) || !given.take(proxy, function, false, arguments, count, names)) return nullptr;
@@ -348,13 +358,13 @@ PyObject* call_with_range(const char* function, PyObject* self, PyObject* const*
   return code == UTAN_OK ? PyLong_FromUnsignedLongLong(number) : fail(state_of(proxy), code);
 }
 PyDoc_STRVAR(count_range_doc,
-             "count_range(low=None, high=None, *, inclusive=(True, False), prefix=None)\n--\n\n"
+             "count_range($self, low=None, high=None, *, inclusive=(True, False), prefix=None)\n--\n\n"
              "How many entries range() would give, without going over them.");
 PyObject* sorted_count_range(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
   return call_with_range<utan_count_range>("count_range", self, arguments, count, names);
 }
 PyDoc_STRVAR(delete_range_doc,
-             "delete_range(low=None, high=None, *, inclusive=(True, False), prefix=None)\n--\n\n"
+             "delete_range($self, low=None, high=None, *, inclusive=(True, False), prefix=None)\n--\n\n"
              "Removes the entries that range() would give, in one commit, and returns how many there were.");
 PyObject* sorted_delete_range(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
   return call_with_range<utan_delete_range>("delete_range", self, arguments, count, names);
@@ -362,7 +372,7 @@ PyObject* sorted_delete_range(PyObject* self, PyObject* const* arguments, Py_ssi
 
 // --- Table
 
-PyDoc_STRVAR(table_set_doc, "set(key, value)\n--\n\nThe same as table[key] = value.");
+PyDoc_STRVAR(table_set_doc, "set($self, key, value)\n--\n\nThe same as table[key] = value.");
 PyObject* table_set(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
   PyObject* given[2] = {};
   static const Signature signature{"set", {"key", "value"}, 2, 2};
@@ -370,7 +380,7 @@ PyObject* table_set(PyObject* self, PyObject* const* arguments, Py_ssize_t count
   return mapping_assign(self, given[0], given[1]) == 0 ? none() : nullptr;
 }
 PyDoc_STRVAR(table_add_doc,
-             "add(key, value)\n--\n\nSets the key only if it is absent, and says whether it was.\n\n"
+             "add($self, key, value)\n--\n\nSets the key only if it is absent, and says whether it was.\n\n"
              "    if jobs.add(name, \"mine\"): ...");
 PyObject* table_add(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
   PyObject* given[2] = {};
@@ -431,17 +441,16 @@ PyObject* mapping_new(PyTypeObject* type, PyObject* arguments, PyObject* named) 
 
 // --- Types
 
-PyMethodDef mapping_methods[] = {
-    {"get", method(mapping_get), METH_FASTCALL, get_doc},
-    {"pop", method(mapping_pop), METH_FASTCALL, pop_doc},
-    {"popitem", method(mapping_popitem), METH_NOARGS, popitem_doc},
-    {"setdefault", method(mapping_setdefault), METH_FASTCALL, setdefault_doc},
-    {"update", method(mapping_update), METH_VARARGS | METH_KEYWORDS, update_doc},
-    {"keys", method(mapping_keys), METH_NOARGS, keys_doc},
-    {"values", method(mapping_values), METH_NOARGS, values_doc},
-    {"items", method(mapping_items), METH_NOARGS, items_doc},
-    {"_ipython_key_completions_", method(mapping_completions), METH_NOARGS, nullptr},
-    {nullptr, nullptr, 0, nullptr}};
+PyMethodDef mapping_methods[] = {{"get", method(mapping_get), METH_FASTCALL, get_doc},
+                                 {"pop", method(mapping_pop), METH_FASTCALL, pop_doc},
+                                 {"popitem", method(mapping_popitem), METH_NOARGS, popitem_doc},
+                                 {"setdefault", method(mapping_setdefault), METH_FASTCALL, setdefault_doc},
+                                 {"update", method(mapping_update), METH_VARARGS | METH_KEYWORDS, update_doc},
+                                 {"keys", method(mapping_keys), METH_NOARGS, keys_doc},
+                                 {"values", method(mapping_values), METH_NOARGS, values_doc},
+                                 {"items", method(mapping_items), METH_NOARGS, items_doc},
+                                 {"_ipython_key_completions_", method(mapping_completions), METH_NOARGS, nullptr},
+                                 {nullptr, nullptr, 0, nullptr}};
 PyMethodDef sorted_methods[] = {
     {"__reversed__", method(sorted_reversed), METH_NOARGS, "The keys, from the last one on."},
     {"first", method(end_of<utan_first>), METH_NOARGS, first_doc},
@@ -480,25 +489,28 @@ PyType_Slot mapping_slots[] = {{Py_tp_methods, mapping_methods},
                                {0, nullptr}};
 PyType_Slot sorted_slots[] = {{Py_tp_methods, sorted_methods}, {0, nullptr}};
 
-PyDoc_STRVAR(dict_doc,
-             "Dict(db, mapping=(), /, **items)\n--\n\n"
-             "A new Dict of the store, which nothing names yet: assign it somewhere. A Dict is what a plain dict becomes when\n"
-             "it is stored: everything a dict has, live, in the order of its keys.\n\n"
-             "    joe = utan.Dict(db, name=\"Joe\", mails=[])\n"
-             "    db[\"users\"][\"joe\"] = db[\"newest\"] = joe        # the same one in two places");
+PyDoc_STRVAR(
+    dict_doc,
+    "Dict(db, mapping=(), /, **items)\n--\n\n"
+    "A new Dict of the store, which nothing names yet: assign it somewhere. A Dict is what a plain dict becomes when\n"
+    "it is stored: everything a dict has, live, in the order of its keys.\n\n"
+    "    joe = utan.Dict(db, name=\"Joe\", mails=[])\n"
+    "    db[\"users\"][\"joe\"] = db[\"newest\"] = joe        # the same one in two places");
 PyType_Slot dict_slots[] = {{Py_tp_doc, const_cast<char*>(dict_doc)}, {Py_tp_new, slot(mapping_new)}, {0, nullptr}};
-PyDoc_STRVAR(collection_doc,
-             "Collection(db, items=(), *, multi=False)\n--\n\n"
-             "A new Collection of the store, which nothing names yet. A Collection is a mapping in the order of its keys, for\n"
-             "many entries: null < numbers < datetimes < UUIDs < bytes < strings < tuples.\n\n"
-             "    log = db.collection(\"log\")\n"
-             "    log[datetime.now()] = \"started\"\n"
-             "    newest, text = log.last()");
+PyDoc_STRVAR(
+    collection_doc,
+    "Collection(db, items=(), *, multi=False)\n--\n\n"
+    "A new Collection of the store, which nothing names yet. A Collection is a mapping in the order of its keys, for\n"
+    "many entries: null < numbers < datetimes < UUIDs < bytes < strings < tuples.\n\n"
+    "    log = db.collection(\"log\")\n"
+    "    log[datetime.now()] = \"started\"\n"
+    "    newest, text = log.last()");
 PyType_Slot collection_slots[] = {
     {Py_tp_doc, const_cast<char*>(collection_doc)}, {Py_tp_new, slot(mapping_new)}, {0, nullptr}};
 PyDoc_STRVAR(table_doc,
              "Table(db, items=())\n--\n\n"
-             "A new Table of the store, which nothing names yet. A Table is a mapping in no order: the fastest by single key.\n\n"
+             "A new Table of the store, which nothing names yet. A Table is a mapping in no order: the fastest by "
+             "single key.\n\n"
              "    pages = db.table(\"pages\")\n"
              "    pages[url] = body");
 PyType_Slot table_slots[] = {{Py_tp_doc, const_cast<char*>(table_doc)},

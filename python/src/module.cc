@@ -45,24 +45,27 @@ bool take_chunk_size(PyObject* object, std::uint64_t& size) {
   return false;
 }
 
-PyDoc_STRVAR(open_doc,
-             "open(path, mode=\"c\", *, durability=None, interval=None, chunk_size=None, pickle=False)\n--\n\n"
-             "Opens a store: one file, used by any number of processes at once.\n\n"
-             "    with utan.open(\"app.utan\") as db:\n"
-             "        db[\"users\"] = {\"joe\": {\"age\": 27}}\n\n"
-             "path: a string or path, or \":memory:\" for a private store that is gone when it is closed.\n"
-             "mode: \"c\" makes it if it is missing, \"w\" must find it, \"r\" only reads it, \"n\" puts a new one in its place, which\n"
-             "      is an error if anybody has it open.\n"
-             "durability: \"manual\", the only one of this version: a power cut may lose what came after the last sync() or close().\n"
-             "interval, pickle: of versions to come.\n"
-             "chunk_size: the file grows by this many bytes at most at once. None keeps what the store has.\n\n"
-             "The same file opened twice in a process is open once, until both are closed. Opening writes nothing to an existing\n"
-             "store. Errors: FileNotFoundError, PermissionError, FormatError, VersionError, CorruptionError, NoSpaceError,\n"
-             "TimeoutError.");
+PyDoc_STRVAR(
+    open_doc,
+    "open($module, path, mode=\"c\", *, durability=None, interval=None, chunk_size=None, pickle=False)\n--\n\n"
+    "Opens a store: one file, used by any number of processes at once.\n\n"
+    "    with utan.open(\"app.utan\") as db:\n"
+    "        db[\"users\"] = {\"joe\": {\"age\": 27}}\n\n"
+    "path: a string or path, or \":memory:\" for a private store that is gone when it is closed.\n"
+    "mode: \"c\" makes it if it is missing, \"w\" must find it, \"r\" only reads it, \"n\" puts a new one in its "
+    "place, which\n"
+    "      is an error if anybody has it open.\n"
+    "durability: \"manual\", the only one of this version: a power cut may lose what came after the last sync() or "
+    "close().\n"
+    "interval, pickle: of versions to come.\n"
+    "chunk_size: the file grows by this many bytes at most at once. None keeps what the store has.\n\n"
+    "The same file opened twice in a process is open once, until both are closed. Opening writes nothing to an "
+    "existing\n"
+    "store. Errors: FileNotFoundError, PermissionError, FormatError, VersionError, CorruptionError, NoSpaceError,\n"
+    "TimeoutError.");
 PyObject* module_open(PyObject* module, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
   PyObject* given[6] = {nullptr, nullptr, Py_None, Py_None, Py_None, Py_False};
-  static const Signature signature{
-      "open", {"path", "mode", "durability", "interval", "chunk_size", "pickle"}, 2, 1};
+  static const Signature signature{"open", {"path", "mode", "durability", "interval", "chunk_size", "pickle"}, 2, 1};
   if (!read_arguments(signature, arguments, count, names, given)) return nullptr;
   utan_open_options options{};
   options.struct_size = sizeof options;
@@ -128,8 +131,9 @@ PyObject* open_pickled(PyObject* module, PyObject* arguments) {
 // --- JSON
 
 PyDoc_STRVAR(json_default_doc,
-             "json_default(object)\n--\n\n"
-             "For json.dumps: what plain JSON has no form for. Containers become dicts and lists, datetimes, UUIDs and bytes the\n"
+             "json_default($module, object, /)\n--\n\n"
+             "For json.dumps: what plain JSON has no form for. Containers become dicts and lists, datetimes, UUIDs and "
+             "bytes the\n"
              "lossless form of to_json().\n\n"
              "    json.dumps({\"users\": db[\"users\"]}, default=utan.json_default)");
 PyObject* json_default(PyObject* module, PyObject* object) {
@@ -147,13 +151,12 @@ PyObject* after_fork(PyObject* module, PyObject*) {
   return none();
 }
 
-PyMethodDef functions[] = {
-    {"open", method(module_open), METH_FASTCALL | METH_KEYWORDS, open_doc},
-    {"json_default", method(json_default), METH_O, json_default_doc},
-    {"_open_pickled", method(open_pickled), METH_VARARGS, nullptr},
-    {"_close_all", method(close_all), METH_NOARGS, nullptr},
-    {"_after_fork", method(after_fork), METH_NOARGS, nullptr},
-    {nullptr, nullptr, 0, nullptr}};
+PyMethodDef functions[] = {{"open", method(module_open), METH_FASTCALL | METH_KEYWORDS, open_doc},
+                           {"json_default", method(json_default), METH_O, json_default_doc},
+                           {"_open_pickled", method(open_pickled), METH_VARARGS, nullptr},
+                           {"_close_all", method(close_all), METH_NOARGS, nullptr},
+                           {"_after_fork", method(after_fork), METH_NOARGS, nullptr},
+                           {nullptr, nullptr, 0, nullptr}};
 
 bool add_register(PyObject* module) {
   const Ref name(PyModule_GetNameObject(module));
@@ -196,9 +199,10 @@ int execute(PyObject* module) {
   state.decoders = PyDict_New();
   state.utan_method = PyUnicode_InternFromString("__utan__");
   if (state.codecs == nullptr || state.decoders == nullptr || state.utan_method == nullptr) return -1;
-  const bool done = make_errors(state, module) && make_container_types(state, module) && make_list_type(state, module) &&
-                    make_store_type(state, module) && make_iterator_type(state, module) && make_view_types(state, module) &&
-                    add_register(module) && tell_python(state, module) &&
+  const bool done = make_errors(state, module) && make_container_types(state, module) &&
+                    make_list_type(state, module) && make_store_type(state, module) &&
+                    make_iterator_type(state, module) && make_view_types(state, module) && add_register(module) &&
+                    tell_python(state, module) &&
                     PyModule_AddStringConstant(module, "__version__", utan_version()) == 0;
   return done ? 0 : -1;
 }

@@ -84,7 +84,8 @@ bool read_size(const unsigned char*& at, const unsigned char* end, std::size_t& 
   return false;
 }
 
-PyObject* unpack_parts(State& state, bool as_list, std::size_t count, const unsigned char*& at, const unsigned char* end) {
+PyObject* unpack_parts(State& state, bool as_list, std::size_t count, const unsigned char*& at,
+                       const unsigned char* end) {
   Ref list(PyList_New(0));
   for (std::size_t i = 0; list && i < count; ++i) {
     const Ref part(unpack(state, at, end));

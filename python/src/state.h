@@ -53,9 +53,9 @@ struct State {
   PyObject* mapping_abc;
   PyObject* sequence_abc;
   PyObject* set_abc;
-  PyObject* codecs;    // type -> (name, encode), as registered
-  PyObject* decoders;  // name -> decode
-  bool own_codecs;     // those of utan._codecs are registered
+  PyObject* codecs;     // type -> (name, encode), as registered
+  PyObject* decoders;   // name -> decode
+  bool own_codecs;      // those of utan._codecs are registered
   PyObject* uuid_type;  // null until one is met
   PyObject* uuid_safety;
   PyObject* utan_method;  // "__utan__"
@@ -115,7 +115,7 @@ struct Proxy {
 
 struct StoreObject {
   Proxy root;
-  StoreObject* next;  // of the attachment's that are open
+  StoreObject* next;    // of the attachment's that are open
   StoreObject** place;  // null: closed
 };
 
@@ -123,7 +123,7 @@ enum class Part { keys, values, items };
 
 struct IteratorObject {
   PyObject ob_base;
-  Attachment* attachment;  // null: at its end, or closed by its owner
+  Attachment* attachment;   // null: at its end, or closed by its owner
   utan_iterator* iterator;  // null: its store was closed
   Part part;
   IteratorObject* next;  // of the attachment's
@@ -135,13 +135,13 @@ struct Attachment {
   utan_store* store = nullptr;  // null: closed
   Py_ssize_t references = 0;
   StoreObject* stores = nullptr;  // that are open
-  Attachment* parent = nullptr;  // of a snapshot
+  Attachment* parent = nullptr;   // of a snapshot
   bool read_only = false;
   std::string path;
   dev_t device = 0;
   ino_t inode = 0;
   std::string private_folder;  // of ":memory:"
-  pid_t private_owner = 0;  // the process that removes it; 0: done
+  pid_t private_owner = 0;     // the process that removes it; 0: done
   std::unordered_map<std::uint64_t, Proxy*> proxies;
   IteratorObject* iterators = nullptr;
   Attachment* next = nullptr;  // of the state's

@@ -1,6 +1,5 @@
 // Stores and snapshots as users see them: the mapping of the root, and what is done with the whole.
 
-
 #include "store.h"
 #include "values.h"
 
@@ -37,14 +36,20 @@ PyObject* named(PyObject* self, PyObject* name, utan_type type) {
   return code == UTAN_NOT_FOUND ? fail_missing(name) : fail(state_of(proxy), code);
 }
 
-PyDoc_STRVAR(dict_doc, "dict(name)\n--\n\nThe Dict under this key of the root, made if it is missing. TypeError if another kind is there.");
+PyDoc_STRVAR(dict_doc,
+             "dict($self, name, /)\n--\n\nThe Dict under this key of the root, made if it is missing. TypeError if "
+             "another kind is there.");
 PyObject* store_dict(PyObject* self, PyObject* name) { return named(self, name, UTAN_DICT); }
-PyDoc_STRVAR(list_doc, "list(name)\n--\n\nThe List under this key of the root, made if it is missing. TypeError if another kind is there.");
+PyDoc_STRVAR(list_doc,
+             "list($self, name, /)\n--\n\nThe List under this key of the root, made if it is missing. TypeError if "
+             "another kind is there.");
 PyObject* store_list(PyObject* self, PyObject* name) { return named(self, name, UTAN_LIST); }
-PyDoc_STRVAR(table_doc, "table(name)\n--\n\nThe Table under this key of the root, made if it is missing. TypeError if another kind is there.");
+PyDoc_STRVAR(table_doc,
+             "table($self, name, /)\n--\n\nThe Table under this key of the root, made if it is missing. TypeError if "
+             "another kind is there.");
 PyObject* store_table(PyObject* self, PyObject* name) { return named(self, name, UTAN_TABLE); }
 PyDoc_STRVAR(collection_doc,
-             "collection(name, multi=False)\n--\n\n"
+             "collection($self, name, multi=False)\n--\n\n"
              "The Collection under this key of the root, made if it is missing. TypeError if another kind is there.");
 PyObject* store_collection(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
   PyObject* given[2] = {nullptr, Py_False};
@@ -62,7 +67,8 @@ PyObject* store_collection(PyObject* self, PyObject* const* arguments, Py_ssize_
 // --- Care
 
 PyDoc_STRVAR(sync_doc,
-             "sync()\n--\n\nMakes every commit so far durable: when it returns, a power cut loses none of them. Writes nothing if nothing\n"
+             "sync($self, /)\n--\n\nMakes every commit so far durable: when it returns, a power cut loses none of "
+             "them. Writes nothing if nothing\n"
              "changed.");
 PyObject* store_sync(PyObject* self, PyObject*) {
   Proxy* const proxy = as_proxy(self);
@@ -80,11 +86,12 @@ bool put_number(PyObject* dict, const char* name, std::uint64_t number) {
   return object && PyDict_SetItemString(dict, name, object.get()) == 0;
 }
 
-PyDoc_STRVAR(stats_doc,
-             "stats()\n--\n\n"
-             "Numbers about the store, as a dict: file_size, used_size and free_size in bytes, commit_number, durable_number\n"
-             "(the newest commit that a power cut does not lose), process_count, thread_count, pin_count (commits that are\n"
-             "held readable), oldest_pin_number, and more.");
+PyDoc_STRVAR(
+    stats_doc,
+    "stats($self, /)\n--\n\n"
+    "Numbers about the store, as a dict: file_size, used_size and free_size in bytes, commit_number, durable_number\n"
+    "(the newest commit that a power cut does not lose), process_count, thread_count, pin_count (commits that are\n"
+    "held readable), oldest_pin_number, and more.");
 PyObject* store_stats(PyObject* self, PyObject*) {
   Proxy* const proxy = as_proxy(self);
   if (!expect_open(proxy)) return nullptr;
@@ -97,12 +104,18 @@ PyObject* store_stats(PyObject* self, PyObject*) {
   }
   if (code != UTAN_OK) return fail(state_of(proxy), code);
   const std::pair<const char*, std::uint64_t> numbers[] = {
-      {"file_size", stats.file_size},         {"commit_number", stats.commit_number},
-      {"durable_number", stats.durable_number}, {"used_size", stats.used_size},
-      {"free_size", stats.free_size},         {"segment_count", stats.segment_count},
-      {"empty_segment_count", stats.empty_segment_count}, {"process_count", stats.process_count},
-      {"thread_count", stats.thread_count},   {"pin_count", stats.pin_count},
-      {"oldest_pin_number", stats.oldest_pin_number}, {"leaked_count_max", stats.leaked_count_max},
+      {"file_size", stats.file_size},
+      {"commit_number", stats.commit_number},
+      {"durable_number", stats.durable_number},
+      {"used_size", stats.used_size},
+      {"free_size", stats.free_size},
+      {"segment_count", stats.segment_count},
+      {"empty_segment_count", stats.empty_segment_count},
+      {"process_count", stats.process_count},
+      {"thread_count", stats.thread_count},
+      {"pin_count", stats.pin_count},
+      {"oldest_pin_number", stats.oldest_pin_number},
+      {"leaked_count_max", stats.leaked_count_max},
       {"incarnation", stats.incarnation},
   };
   Ref out(PyDict_New());
@@ -138,7 +151,8 @@ void call_progress(void* context, std::uint64_t block_count) {
   const PyGILState_STATE held = PyGILState_Ensure();
   if (checking->error_type == nullptr) {
     checking->attachment->callback_thread = PyThread_get_thread_ident();
-    const Ref answer(PyObject_CallFunction(checking->progress, "KO", static_cast<unsigned long long>(block_count), Py_None));
+    const Ref answer(
+        PyObject_CallFunction(checking->progress, "KO", static_cast<unsigned long long>(block_count), Py_None));
     checking->attachment->callback_thread = 0;
     if (!answer) PyErr_Fetch(&checking->error_type, &checking->error_value, &checking->error_trace);
   }
@@ -156,14 +170,22 @@ PyObject* problems_of(const Checking& checking) {
 
 PyObject* report_object(const utan_check_report& report, const Checking& checking) {
   const std::pair<const char*, std::uint64_t> numbers[] = {
-      {"problem_count", report.problem_count}, {"commit_number", report.commit_number},
-      {"file_size", report.file_size},         {"container_count", report.container_count},
-      {"dict_count", report.dict_count},       {"list_count", report.list_count},
-      {"collection_count", report.collection_count}, {"table_count", report.table_count},
-      {"orphan_count", report.orphan_count},   {"unreachable_count", report.unreachable_count},
-      {"entry_count", report.entry_count},     {"element_count", report.element_count},
-      {"block_count", report.block_count},     {"record_size", report.record_size},
-      {"value_size", report.value_size},       {"node_size", report.node_size},
+      {"problem_count", report.problem_count},
+      {"commit_number", report.commit_number},
+      {"file_size", report.file_size},
+      {"container_count", report.container_count},
+      {"dict_count", report.dict_count},
+      {"list_count", report.list_count},
+      {"collection_count", report.collection_count},
+      {"table_count", report.table_count},
+      {"orphan_count", report.orphan_count},
+      {"unreachable_count", report.unreachable_count},
+      {"entry_count", report.entry_count},
+      {"element_count", report.element_count},
+      {"block_count", report.block_count},
+      {"record_size", report.record_size},
+      {"value_size", report.value_size},
+      {"node_size", report.node_size},
       {"commit_size", report.commit_size},
   };
   Ref out(PyDict_New());
@@ -176,9 +198,11 @@ PyObject* report_object(const utan_check_report& report, const Checking& checkin
 }
 
 PyDoc_STRVAR(check_doc,
-             "check(progress=None)\n--\n\n"
-             "Looks at every byte of the newest commit, or of the snapshot, while others go on, and returns what it found, as a\n"
-             "dict: \"problems\" is a list of texts, empty if the store is sound. `progress` is called now and then with how many\n"
+             "check($self, progress=None)\n--\n\n"
+             "Looks at every byte of the newest commit, or of the snapshot, while others go on, and returns what it "
+             "found, as a\n"
+             "dict: \"problems\" is a list of texts, empty if the store is sound. `progress` is called now and then "
+             "with how many\n"
              "blocks were looked at, and None, as it is not known how many there are.\n\n"
              "    assert db.check()[\"problems\"] == []");
 PyObject* store_check(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
@@ -208,8 +232,9 @@ PyObject* store_check(PyObject* self, PyObject* const* arguments, Py_ssize_t cou
 }
 
 PyDoc_STRVAR(snapshot_doc,
-             "snapshot()\n--\n\n"
-             "The whole store at this instant, as a store that cannot be written, while others go on. Space that it alone still\n"
+             "snapshot($self, /)\n--\n\n"
+             "The whole store at this instant, as a store that cannot be written, while others go on. Space that it "
+             "alone still\n"
              "sees is not used again until it is closed.\n\n"
              "    with db.snapshot() as then: ...");
 PyObject* store_snapshot(PyObject* self, PyObject*) {
@@ -219,13 +244,13 @@ PyObject* store_snapshot(PyObject* self, PyObject*) {
   return snapshot == nullptr ? nullptr : make_store(snapshot);
 }
 
-PyDoc_STRVAR(close_doc,
-             "close()\n--\n\n"
-             "Closes this handle. With the last one of this process the store is left: what is owed is written, and all that was\n"
-             "got from it raises ClosedError from then on. The last process to close a changed store makes it durable.");
-PyObject* store_close(PyObject* self, PyObject*) {
-  return close_handle(as_store(self)) ? none() : nullptr;
-}
+PyDoc_STRVAR(
+    close_doc,
+    "close($self, /)\n--\n\n"
+    "Closes this handle. With the last one of this process the store is left: what is owed is written, and all that "
+    "was\n"
+    "got from it raises ClosedError from then on. The last process to close a changed store makes it durable.");
+PyObject* store_close(PyObject* self, PyObject*) { return close_handle(as_store(self)) ? none() : nullptr; }
 
 PyObject* store_enter(PyObject* self, PyObject*) {
   if (!expect_open(as_proxy(self))) return nullptr;
@@ -242,7 +267,9 @@ PyObject* store_root(PyObject* self, void*) {
   const utan_code code = utan_root(proxy->attachment->store, &root);
   return code == UTAN_OK ? take_container(proxy->attachment, root) : fail(state_of(proxy), code);
 }
-PyObject* store_path(PyObject* self, void*) { return PyUnicode_DecodeFSDefault(as_proxy(self)->attachment->path.c_str()); }
+PyObject* store_path(PyObject* self, void*) {
+  return PyUnicode_DecodeFSDefault(as_proxy(self)->attachment->path.c_str());
+}
 PyObject* store_closed(PyObject* self, void*) { return boolean(as_proxy(self)->container == nullptr); }
 PyObject* store_read_only(PyObject* self, void*) { return boolean(as_proxy(self)->attachment->read_only); }
 
@@ -261,19 +288,18 @@ PyGetSetDef attributes[] = {
     {"read_only", store_read_only, nullptr, "Is it a snapshot, or opened with mode \"r\"?", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
-PyMethodDef methods[] = {
-    {"dict", method(store_dict), METH_O, dict_doc},
-    {"list", method(store_list), METH_O, list_doc},
-    {"collection", method(store_collection), METH_FASTCALL | METH_KEYWORDS, collection_doc},
-    {"table", method(store_table), METH_O, table_doc},
-    {"snapshot", method(store_snapshot), METH_NOARGS, snapshot_doc},
-    {"sync", method(store_sync), METH_NOARGS, sync_doc},
-    {"stats", method(store_stats), METH_NOARGS, stats_doc},
-    {"check", method(store_check), METH_FASTCALL | METH_KEYWORDS, check_doc},
-    {"close", method(store_close), METH_NOARGS, close_doc},
-    {"__enter__", method(store_enter), METH_NOARGS, nullptr},
-    {"__exit__", method(store_exit), METH_FASTCALL, nullptr},
-    {nullptr, nullptr, 0, nullptr}};
+PyMethodDef methods[] = {{"dict", method(store_dict), METH_O, dict_doc},
+                         {"list", method(store_list), METH_O, list_doc},
+                         {"collection", method(store_collection), METH_FASTCALL | METH_KEYWORDS, collection_doc},
+                         {"table", method(store_table), METH_O, table_doc},
+                         {"snapshot", method(store_snapshot), METH_NOARGS, snapshot_doc},
+                         {"sync", method(store_sync), METH_NOARGS, sync_doc},
+                         {"stats", method(store_stats), METH_NOARGS, stats_doc},
+                         {"check", method(store_check), METH_FASTCALL | METH_KEYWORDS, check_doc},
+                         {"close", method(store_close), METH_NOARGS, close_doc},
+                         {"__enter__", method(store_enter), METH_NOARGS, nullptr},
+                         {"__exit__", method(store_exit), METH_FASTCALL, nullptr},
+                         {nullptr, nullptr, 0, nullptr}};
 
 PyDoc_STRVAR(store_doc,
              "A store that is open, or a snapshot of one: the mapping of its root. Made by utan.open.\n\n"

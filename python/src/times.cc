@@ -32,8 +32,7 @@ Date date_of(std::int64_t days) {
   days += 719'468;
   const std::int64_t era = (days >= 0 ? days : days - 146'096) / 146'097;
   const std::int64_t day_of_era = days - era * 146'097;
-  const std::int64_t year_of_era =
-      (day_of_era - day_of_era / 1'460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
+  const std::int64_t year_of_era = (day_of_era - day_of_era / 1'460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
   const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const auto month_from_march = static_cast<int>((5 * day_of_year + 2) / 153);
   const auto day = static_cast<int>(day_of_year - (153 * month_from_march + 2) / 5 + 1);
@@ -84,7 +83,8 @@ bool take_datetime(PyObject* object, utan_value& out) {
     PyErr_SetString(PyExc_TypeError, "utcoffset() returned something else than a timedelta");
     return false;
   }
-  const std::int64_t seconds = PyDateTime_DELTA_GET_DAYS(offset.get()) * day_s + PyDateTime_DELTA_GET_SECONDS(offset.get());
+  const std::int64_t seconds =
+      PyDateTime_DELTA_GET_DAYS(offset.get()) * day_s + PyDateTime_DELTA_GET_SECONDS(offset.get());
   out.integer -= seconds * second_us + PyDateTime_DELTA_GET_MICROSECONDS(offset.get());
   // What would come back must be a datetime, too.
   const std::int64_t first = days_of(1, 1, 1) * day_s * second_us;

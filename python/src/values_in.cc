@@ -23,7 +23,8 @@ bool take_big_integer(PyObject* object, utan_value& out, Scratch& scratch) {
   out.size = bits / 8 + 1;  // with the sign
   void* const bytes = scratch.take(out.size);
   if (bytes == nullptr) return false;
-  if (_PyLong_AsByteArray(reinterpret_cast<PyLongObject*>(object), static_cast<unsigned char*>(bytes), out.size, 1, 1) < 0)
+  if (_PyLong_AsByteArray(reinterpret_cast<PyLongObject*>(object), static_cast<unsigned char*>(bytes), out.size, 1, 1) <
+      0)
     return false;
 #endif
   out.type = UTAN_BIG_INTEGER;
@@ -67,7 +68,8 @@ Taken take_real(PyObject* object, utan_value& out) {
 bool is_uuid(State& state, PyObject* object) {
   if (state.uuid_type == nullptr) {
     const char* const name = Py_TYPE(object)->tp_name;
-    if (PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HEAPTYPE) == 0 && std::strstr(name, "UUID") == nullptr) return false;
+    if (PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HEAPTYPE) == 0 && std::strstr(name, "UUID") == nullptr)
+      return false;
     const Ref module_name(PyUnicode_InternFromString("uuid"));
     const Ref module(module_name ? PyImport_GetModule(module_name.get()) : nullptr);
     state.uuid_type = module ? PyObject_GetAttrString(module.get(), "UUID") : nullptr;

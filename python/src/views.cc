@@ -42,12 +42,11 @@ int items_contain(PyObject* self, PyObject* item) {
   return PyObject_RichCompareBool(value.get(), PyTuple_GET_ITEM(item, 1), Py_EQ);
 }
 
-PyObject* view_mapping(PyObject* self, void*) {
-  return PyDictProxy_New(as_object(as_view(self)->of));
-}
+PyObject* view_mapping(PyObject* self, void*) { return PyDictProxy_New(as_object(as_view(self)->of)); }
 
 PyObject* view_repr(PyObject* self) {
-  if (as_view(self)->of->container == nullptr) return PyUnicode_FromFormat("<%s: the store is closed>", Py_TYPE(self)->tp_name);
+  if (as_view(self)->of->container == nullptr)
+    return PyUnicode_FromFormat("<%s: the store is closed>", Py_TYPE(self)->tp_name);
   const Ref list(PySequence_List(self));
   const char* const name = part_of(self) == Part::keys ? "keys" : (part_of(self) == Part::values ? "values" : "items");
   return list ? PyUnicode_FromFormat("%s_view(%R)", name, list.get()) : nullptr;
@@ -102,23 +101,27 @@ PyObject* view_isdisjoint(PyObject* self, PyObject* other) {
 
 // --- Types
 
-PyGetSetDef attributes[] = {{"mapping", view_mapping, nullptr, "The mapping that this is a view of, read only.", nullptr},
-                            {nullptr, nullptr, nullptr, nullptr, nullptr}};
-PyMethodDef set_methods[] = {
-    {"__reversed__", method(view_reversed), METH_NOARGS, "The same from the last key on."},
-    {"isdisjoint", method(view_isdisjoint), METH_O, "isdisjoint(other, /)\n--\n\nHas it nothing in common with the other?"},
-    {nullptr, nullptr, 0, nullptr}};
+PyGetSetDef attributes[] = {
+    {"mapping", view_mapping, nullptr, "The mapping that this is a view of, read only.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyMethodDef set_methods[] = {{"__reversed__", method(view_reversed), METH_NOARGS, "The same from the last key on."},
+                             {"isdisjoint", method(view_isdisjoint), METH_O,
+                              "isdisjoint($self, other, /)\n--\n\nHas it nothing in common with the other?"},
+                             {nullptr, nullptr, 0, nullptr}};
 PyMethodDef values_methods[] = {{"__reversed__", method(view_reversed), METH_NOARGS, "The same from the last key on."},
                                 {nullptr, nullptr, 0, nullptr}};
 
-#define UTAN_VIEW_SLOTS                                                                                       \
-  {Py_tp_dealloc, slot(view_free)}, {Py_tp_repr, slot(view_repr)}, {Py_tp_iter, slot(view_iterate)},          \
-      {Py_sq_length, slot(view_length)}, {Py_tp_getset, attributes}
-#define UTAN_SET_SLOTS                                                                                        \
-  {Py_tp_richcompare, slot(set_compare)}, {Py_tp_hash, slot(PyObject_HashNotImplemented)},                    \
-      {Py_nb_and, slot(as_sets<PyNumber_And>)}, {Py_nb_or, slot(as_sets<PyNumber_Or>)},                       \
-      {Py_nb_subtract, slot(as_sets<PyNumber_Subtract>)}, {Py_nb_xor, slot(as_sets<PyNumber_Xor>)},           \
-      {Py_tp_methods, set_methods}
+#define UTAN_VIEW_SLOTS                                                                              \
+  {Py_tp_dealloc, slot(view_free)}, {Py_tp_repr, slot(view_repr)}, {Py_tp_iter, slot(view_iterate)}, \
+      {Py_sq_length, slot(view_length)}, {                                                           \
+    Py_tp_getset, attributes                                                                         \
+  }
+#define UTAN_SET_SLOTS                                                                                \
+  {Py_tp_richcompare, slot(set_compare)}, {Py_tp_hash, slot(PyObject_HashNotImplemented)},            \
+      {Py_nb_and, slot(as_sets<PyNumber_And>)}, {Py_nb_or, slot(as_sets<PyNumber_Or>)},               \
+      {Py_nb_subtract, slot(as_sets<PyNumber_Subtract>)}, {Py_nb_xor, slot(as_sets<PyNumber_Xor>)}, { \
+    Py_tp_methods, set_methods                                                                        \
+  }
 
 PyType_Slot keys_slots[] = {UTAN_VIEW_SLOTS, UTAN_SET_SLOTS, {Py_sq_contains, slot(keys_contain)}, {0, nullptr}};
 PyType_Slot items_slots[] = {UTAN_VIEW_SLOTS, UTAN_SET_SLOTS, {Py_sq_contains, slot(items_contain)}, {0, nullptr}};
