@@ -125,6 +125,58 @@ PyObject* store_stats(PyObject* self, PyObject*) {
   return out.release();
 }
 
+// What is noted of processes, before Python objects are made of it.
+struct Processes {
+  std::vector<utan_process> found;
+  bool no_memory;
+};
+
+void note_process(void* context, const utan_process* process) {
+  auto* const processes = static_cast<Processes*>(context);
+  try {
+    processes->found.push_back(*process);
+  } catch (...) {
+    processes->no_memory = true;
+  }
+}
+
+PyObject* process_object(const utan_process& process) {
+  Ref out(PyDict_New());
+  if (!out || !put_number(out.get(), "process_id", process.process_id) ||
+      !put_number(out.get(), "started_ns", process.started_ns) ||
+      !put_number(out.get(), "thread_count", process.thread_count) ||
+      !put_number(out.get(), "pin_count", process.pin_count) ||
+      !put_number(out.get(), "oldest_pin_number", process.oldest_pin_number) ||
+      PyDict_SetItemString(out.get(), "is_caller", process.is_caller != 0 ? Py_True : Py_False) < 0 ||
+      PyDict_SetItemString(out.get(), "read_only", process.read_only != 0 ? Py_True : Py_False) < 0)
+    return nullptr;
+  return out.release();
+}
+
+PyDoc_STRVAR(processes_doc,
+             "processes($self, /)\n--\n\n"
+             "Who has the store open, as a list of dicts: process_id, started_ns (since 1970), thread_count, pin_count and\n"
+             "oldest_pin_number (commits that it holds readable), is_caller, read_only. One that was killed is among them until\n"
+             "another one takes over what it left.");
+PyObject* store_processes(PyObject* self, PyObject*) {
+  Proxy* const proxy = as_proxy(self);
+  if (!expect_open(proxy)) return nullptr;
+  Processes processes{{}, false};
+  utan_code code;
+  {
+    const Released released(proxy->attachment);
+    code = utan_processes(proxy->attachment->store, note_process, &processes);
+  }
+  if (code != UTAN_OK) return fail(state_of(proxy), code);
+  if (processes.no_memory) return PyErr_NoMemory();
+  Ref out(PyList_New(0));
+  for (const utan_process& process : processes.found) {
+    const Ref one(process_object(process));
+    if (!out || !one || PyList_Append(out.get(), one.get()) < 0) return nullptr;
+  }
+  return out.release();
+}
+
 // What a check tells while it runs, without the interpreter's lock.
 struct Checking {
   Attachment* attachment;
@@ -295,7 +347,8 @@ PyMethodDef methods[] = {{"dict", method(store_dict), METH_O, dict_doc},
                          {"snapshot", method(store_snapshot), METH_NOARGS, snapshot_doc},
                          {"sync", method(store_sync), METH_NOARGS, sync_doc},
                          {"stats", method(store_stats), METH_NOARGS, stats_doc},
-                         {"check", method(store_check), METH_FASTCALL | METH_KEYWORDS, check_doc},
+                         {"processes", method(store_processes), METH_NOARGS, processes_doc},
+    {"check", method(store_check), METH_FASTCALL | METH_KEYWORDS, check_doc},
                          {"close", method(store_close), METH_NOARGS, close_doc},
                          {"__enter__", method(store_enter), METH_NOARGS, nullptr},
                          {"__exit__", method(store_exit), METH_FASTCALL, nullptr},

@@ -442,6 +442,18 @@ def test_stats_and_check(db):
     assert all(isinstance(number, int) for number in stats.values())
 
 
+def test_processes_are_those_that_have_the_store_open(db, path):
+    script = f"import utan; db = utan.open({path!r}, 'r'); it = iter(db); print('ready', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        processes = {process["process_id"]: process for process in db.processes()}
+        assert set(processes) == {os.getpid(), other.pid}
+        assert processes[os.getpid()]["is_caller"] is True and processes[other.pid]["read_only"] is True
+        assert processes[other.pid]["pin_count"] == 1
+        other.communicate(b"\n")
+    assert [process["is_caller"] for process in db.processes()] == [True]
+
+
 def test_progress_is_called_and_what_it_raises_is_raised(path):
     with utan.open(path) as db:
         db.table("t").update({i: bytes(100) for i in range(200_000)})
