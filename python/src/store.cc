@@ -153,11 +153,13 @@ PyObject* process_object(const utan_process& process) {
   return out.release();
 }
 
-PyDoc_STRVAR(processes_doc,
-             "processes($self, /)\n--\n\n"
-             "Who has the store open, as a list of dicts: process_id, started_ns (since 1970), thread_count, pin_count and\n"
-             "oldest_pin_number (commits that it holds readable), is_caller, read_only. One that was killed is among them until\n"
-             "another one takes over what it left.");
+PyDoc_STRVAR(
+    processes_doc,
+    "processes($self, /)\n--\n\n"
+    "Who has the store open, as a list of dicts: process_id, started_ns (since 1970), thread_count, pin_count and\n"
+    "oldest_pin_number (commits that it holds readable), is_caller, read_only. One that was killed is among them "
+    "until\n"
+    "another one takes over what it left.");
 PyObject* store_processes(PyObject* self, PyObject*) {
   Proxy* const proxy = as_proxy(self);
   if (!expect_open(proxy)) return nullptr;
@@ -348,7 +350,7 @@ PyMethodDef methods[] = {{"dict", method(store_dict), METH_O, dict_doc},
                          {"sync", method(store_sync), METH_NOARGS, sync_doc},
                          {"stats", method(store_stats), METH_NOARGS, stats_doc},
                          {"processes", method(store_processes), METH_NOARGS, processes_doc},
-    {"check", method(store_check), METH_FASTCALL | METH_KEYWORDS, check_doc},
+                         {"check", method(store_check), METH_FASTCALL | METH_KEYWORDS, check_doc},
                          {"close", method(store_close), METH_NOARGS, close_doc},
                          {"__enter__", method(store_enter), METH_NOARGS, nullptr},
                          {"__exit__", method(store_exit), METH_FASTCALL, nullptr},
