@@ -1,6 +1,6 @@
 """Measures the package beside plain Python objects: nanoseconds an operation, the best of some runs. Prints a table.
 
-    build/python-venv-cpython-311/bin/python python/measure.py [COUNT]
+    build/python-venv-cpython-311/bin/python python/tests/measure.py [COUNT]
 
 It says how much of a read or a write is the way through Python: bench/ measures the engine. Run it on a quiet machine.
 """
