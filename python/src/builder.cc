@@ -95,6 +95,8 @@ bool Builder::add_object(PyObject* object) {
   if (is_proxy(state_, object)) return add_proxy(object);
   utan_value value{};
   Scratch scratch;
+  if (const Taken taken = take_known(state_, object, value, scratch); taken != Taken::other)
+    return taken == Taken::done && add_value(value);
   PyObject* const codec = find_codec(state_, object);
   if (codec != nullptr) return take_extended(state_, codec, object, value, scratch) && add_value(value);
   if (PyErr_Occurred() != nullptr) return false;

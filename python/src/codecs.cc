@@ -22,11 +22,12 @@ bool load_own_codecs(State& state) {
 }
 
 // Types that the store has values or containers for.
-bool is_own_type(const State& state, PyObject* type) {
+bool is_own_type(State& state, PyObject* type) {
   for (PyTypeObject* const own : {&PyUnicode_Type, &PyLong_Type, &PyFloat_Type, &PyBytes_Type, &PyBool_Type,
                                   &PyDict_Type, &PyList_Type, &PyBaseObject_Type, Py_TYPE(Py_None)}) {
     if (type == as_object(own)) return true;
   }
+  if (is_datetime_type(type) || type == uuid_class(state)) return true;
   return PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type), state.container_type) != 0;
 }
 

@@ -68,6 +68,14 @@ bool is_datetime(PyObject* object) {
   return PyDateTime_Check(object);
 }
 
+bool is_exact_datetime(PyObject* object) {
+  return PyDateTimeAPI != nullptr && Py_TYPE(object) == PyDateTimeAPI->DateTimeType;
+}
+
+bool is_datetime_type(PyObject* type) {
+  return load() && type == reinterpret_cast<PyObject*>(PyDateTimeAPI->DateTimeType);
+}
+
 bool take_datetime(PyObject* object, utan_value& out) {
   out.type = UTAN_DATETIME;
   if (PyDateTime_DATE_GET_TZINFO(object) == Py_None) {

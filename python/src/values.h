@@ -39,7 +39,11 @@ enum class Taken { done, other, failed };  // other: it is not of this kind; fai
 Taken take_plain(State& state, PyObject* object, utan_value& out, Scratch& scratch);
 // What take_plain takes without looking into more than the object's type; `other` says nothing.
 Taken take_exact(PyObject* object, utan_value& out, Scratch& scratch);
-// The same and tuples of these. TypeError: it cannot be a key.
+// The same of datetimes and UUIDs, for which no codec needs to be looked for.
+Taken take_known(State& state, PyObject* object, utan_value& out, Scratch& scratch);
+// The class UUID, borrowed, or null without an error if nobody has loaded it.
+PyObject* uuid_class(State& state);
+// What take_plain takes, and tuples of these. TypeError: it cannot be a key.
 bool take_key(State& state, PyObject* object, utan_value& out, Scratch& scratch);
 
 // Data in one piece, built front to back.
@@ -132,6 +136,9 @@ PyObject* take_value(Attachment* attachment, utan_value* value);
 // --- times.cc
 
 bool is_datetime(PyObject* object);
+// No subclass of it; false also if none was met before.
+bool is_exact_datetime(PyObject* object);
+bool is_datetime_type(PyObject* type);
 bool take_datetime(PyObject* object, utan_value& out);
 PyObject* datetime_object(std::int64_t microseconds, bool utc);
 

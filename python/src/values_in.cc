@@ -64,21 +64,9 @@ Taken take_real(PyObject* object, utan_value& out) {
   return Taken::done;
 }
 
-// Who has one has loaded the module.
 bool is_uuid(State& state, PyObject* object) {
-  if (state.uuid_type == nullptr) {
-    const char* const name = Py_TYPE(object)->tp_name;
-    if (PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HEAPTYPE) == 0 && std::strstr(name, "UUID") == nullptr)
-      return false;
-    const Ref module_name(PyUnicode_InternFromString("uuid"));
-    const Ref module(module_name ? PyImport_GetModule(module_name.get()) : nullptr);
-    state.uuid_type = module ? PyObject_GetAttrString(module.get(), "UUID") : nullptr;
-    if (state.uuid_type == nullptr) {
-      PyErr_Clear();
-      return false;
-    }
-  }
-  return PyObject_TypeCheck(object, reinterpret_cast<PyTypeObject*>(state.uuid_type)) != 0;
+  PyObject* const type = uuid_class(state);
+  return type != nullptr && PyObject_TypeCheck(object, reinterpret_cast<PyTypeObject*>(type)) != 0;
 }
 
 Taken take_uuid(PyObject* object, utan_value& out, Scratch& scratch) {
@@ -167,6 +155,23 @@ Taken take_exact(PyObject* object, utan_value& out, Scratch& scratch) {
   return Taken::other;
 }
 
+// Who has one has loaded the module.
+PyObject* uuid_class(State& state) {
+  if (state.uuid_type != nullptr) return state.uuid_type;
+  const Ref name(PyUnicode_InternFromString("uuid"));
+  const Ref module(name ? PyImport_GetModule(name.get()) : nullptr);
+  state.uuid_type = module ? PyObject_GetAttrString(module.get(), "UUID") : nullptr;
+  PyErr_Clear();
+  return state.uuid_type;
+}
+
+Taken take_known(State& state, PyObject* object, utan_value& out, Scratch& scratch) {
+  if (is_exact_datetime(object)) return take_datetime(object, out) ? Taken::done : Taken::failed;
+  if (state.uuid_type != nullptr && as_object(Py_TYPE(object)) == state.uuid_type)
+    return take_uuid(object, out, scratch);
+  return Taken::other;
+}
+
 Taken take_plain(State& state, PyObject* object, utan_value& out, Scratch& scratch) {
   if (const Taken taken = take_exact(object, out, scratch); taken != Taken::other) return taken;
   if (PyTuple_Check(object) || PyList_Check(object) || PyDict_Check(object)) return Taken::other;
@@ -192,6 +197,8 @@ bool Given::take(PyObject* object, PyObject* place) {
     case Taken::other:
       break;
   }
+  if (const Taken taken = take_known(*target_->state, object, value_, scratch_); taken != Taken::other)
+    return taken == Taken::done;
   if (is_proxy(*target_->state, object) && as_proxy(object)->attachment == target_) {
     if (!expect_open(as_proxy(object))) return false;
     value_.type = UTAN_CONTAINER;

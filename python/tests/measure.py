@@ -64,7 +64,8 @@ def measure_list(name, items, indexes):
             pass
 
     count = len(indexes)
-    report(name, index=per_operation(get, count), append=per_operation(append, count, 1), iterate=per_operation(iterate, len(items)))
+    report(name, index=per_operation(get, count), append=per_operation(append, count, 1),
+           iterate=per_operation(iterate, len(items)))
 
 
 def measure_documents(name, documents, keys):

@@ -208,7 +208,8 @@ def test_a_registered_codec_is_used_for_the_class_and_its_subclasses(db):
     assert db["x"].replace("a", Fraction(1, 3), Fraction(2, 3)) and db["x"]["a"] == Fraction(2, 3)
 
 
-@pytest.mark.parametrize("type_", [str, int, float, bytes, bool, dict, list, object, type(None), utan.Dict, "no class"])
+@pytest.mark.parametrize("type_", [str, int, float, bytes, bool, dict, list, object, type(None), utan.Dict, datetime, uuid.UUID,
+                                   "no class"])
 def test_a_codec_for_what_the_store_has_is_refused(type_):
     with pytest.raises(TypeError):
         utan.register(type_, "x", str, str)
