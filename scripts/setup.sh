@@ -6,7 +6,7 @@ set -euo pipefail
 
 demo=(g++ make cmake ninja-build libxxhash-dev nlohmann-json3-dev)
 check=("${demo[@]}" git python3 libgtest-dev clang-14 clang-tidy-14 clang-format-14)
-test=("${demo[@]}" git python3 pkg-config libgtest-dev clang-format-14 spin)
+test=("${demo[@]}" git python3 python3-dev python3-venv pkg-config libgtest-dev clang-format-14 spin)
 bench=("${demo[@]}" python3 python3-venv pkg-config libgtest-dev libabsl-dev libtkrzw-dev liblmdb-dev
        libmsgpack-cxx-dev)
 fuzz=("${demo[@]}" clang-14 libclang-rt-14-dev)

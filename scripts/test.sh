@@ -7,6 +7,7 @@
 #   release   tests with the label small on what users get, among them the installed package
 #   models    the quick part of the model checking
 #   house     include table, files that nothing reaches, format
+#   python    the Python package
 #
 #   JOBS=N    how much at once (the number of processors)
 #   test.sh PHASE...  only these; without a name: all, cheapest first
@@ -45,10 +46,11 @@ phase_models() { models/run.sh quick; }
 phase_house() {
   python3 scripts/check_includes.py && python3 scripts/check_dead_files.py && scripts/check_format.sh
 }
+phase_python() { scripts/test_python.sh; }
 
 mkdir -p build
 phases=("$@")
-if [[ ${#phases[@]} -eq 0 ]]; then phases=(house models debug tsan asan release); fi
+if [[ ${#phases[@]} -eq 0 ]]; then phases=(house models debug tsan asan release python); fi
 for phase in "${phases[@]}"; do
   echo "==== $phase ===="
   started=$SECONDS

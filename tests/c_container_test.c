@@ -521,6 +521,90 @@ static void test_names_and_snapshots(utan_store* store) {
   EXPECT_OK(utan_close(snapshot));
 }
 
+static void test_as_seen(utan_store* store) {
+  const utan_value one = integer(1);
+  utan_value extended = bytes_of(UTAN_EXTENDED, "\7decimal1.5", 11);
+  utan_value found;
+  utan_store* snapshot;
+  utan_container* list;
+  utan_container* seen;
+  utan_container* later;
+  utan_data* data;
+  EXPECT_OK(utan_new(store, UTAN_LIST, NULL, &list));
+  EXPECT_OK(utan_append(list, &one));
+  EXPECT_OK(utan_snapshot(store, &snapshot));
+  /* Nothing names the list, and still it is there. */
+  EXPECT_OK(utan_container_in(list, snapshot, &seen));
+  EXPECT(utan_container_id(seen) == utan_container_id(list) && count_of(seen) == 1);
+  EXPECT_OK(utan_new(store, UTAN_LIST, NULL, &later));
+  {
+    utan_container* none;
+    EXPECT_CODE(utan_container_in(later, snapshot, &none), UTAN_GONE);
+    /* And back: it can be written again. */
+    EXPECT_OK(utan_container_in(seen, store, &none));
+    EXPECT_CODE(utan_append(seen, &one), UTAN_READ_ONLY);
+    EXPECT_OK(utan_append(none, &one));
+    EXPECT(count_of(list) == 2);
+    utan_container_close(none);
+  }
+  EXPECT_OK(utan_data_new(&data));
+  EXPECT_OK(utan_data_begin(data, UTAN_LIST, NULL));
+  EXPECT_OK(utan_data_add(data, &extended));
+  EXPECT_OK(utan_data_add(data, &one));
+  EXPECT_OK(utan_data_end(data));
+  EXPECT_CODE(utan_splice_unchanged(list, later, 0, 1, data), UTAN_INVALID);
+  EXPECT_CODE(utan_splice_unchanged(list, seen, 0, 1, data), UTAN_NOT_FOUND);
+  EXPECT(count_of(list) == 2 && count_of(seen) == 1);
+  utan_container_close(seen);
+  EXPECT_OK(utan_close(snapshot));
+  EXPECT_OK(utan_snapshot(store, &snapshot));
+  EXPECT_OK(utan_container_in(list, snapshot, &seen));
+  EXPECT_OK(utan_splice_unchanged(list, seen, 0, 1, data));
+  EXPECT(count_of(list) == 3 && count_of(seen) == 2);
+  {
+    const utan_value first = integer(0);
+    EXPECT_OK(utan_get(list, &first, &found));
+    EXPECT(found.type == UTAN_EXTENDED && found.size == 11 && memcmp(found.data, "\7decimal1.5", 11) == 0);
+    utan_value_release(&found);
+    EXPECT_CODE(utan_set(list, &extended, &one), UTAN_TYPE);
+  }
+  utan_data_free(data);
+  utan_container_close(seen);
+  utan_container_close(later);
+  utan_container_close(list);
+  EXPECT_OK(utan_close(snapshot));
+}
+
+static void test_assign(utan_store* store, uint32_t type) {
+  const utan_value a = text("a");
+  const utan_value b = text("b");
+  const utan_value one = integer(1);
+  utan_container* container;
+  utan_data* data;
+  EXPECT_OK(utan_new(store, type, NULL, &container));
+  EXPECT_OK(utan_set(container, &a, &one));
+  EXPECT_OK(utan_data_new(&data));
+  EXPECT_OK(utan_data_begin(data, UTAN_DICT, NULL));
+  EXPECT_OK(utan_data_add(data, &b));
+  EXPECT_OK(utan_data_add(data, &one));
+  EXPECT_OK(utan_data_end(data));
+  EXPECT_OK(utan_assign(container, data));
+  EXPECT(count_of(container) == 1);
+  EXPECT(has_integer(container, b, 1));
+  utan_data_clear(data);
+  EXPECT_OK(utan_data_begin(data, UTAN_LIST, NULL));
+  EXPECT_OK(utan_data_end(data));
+  EXPECT_CODE(utan_assign(container, data), UTAN_TYPE);
+  EXPECT(count_of(container) == 1);
+  utan_data_clear(data);
+  EXPECT_OK(utan_data_begin(data, UTAN_DICT, NULL));
+  EXPECT_OK(utan_data_end(data));
+  EXPECT_OK(utan_assign(container, data));
+  EXPECT(count_of(container) == 0);
+  utan_data_free(data);
+  utan_container_close(container);
+}
+
 int main(void) {
   char folder[] = "/tmp/utan-c-XXXXXX";
   char path[64];
@@ -541,6 +625,10 @@ int main(void) {
   test_lists(store);
   test_nesting(store);
   test_names_and_snapshots(store);
+  test_as_seen(store);
+  test_assign(store, UTAN_DICT);
+  test_assign(store, UTAN_COLLECTION);
+  test_assign(store, UTAN_TABLE);
   EXPECT_OK(utan_close(store));
   unlink(path);
   unlink(lock);

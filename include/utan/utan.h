@@ -101,6 +101,7 @@ enum {
   UTAN_STRING = 9,       /* data: UTF-8, which is not checked; may hold NUL, need not end with one */
   UTAN_TUPLE = 10,       /* elements; of keys alone */
   UTAN_CONTAINER = 11,   /* container */
+  UTAN_EXTENDED = 12,    /* data: a value of a codec, which programs agree on; bytes for the store. Never a key */
   UTAN_DATA = 64         /* plain: data of which containers are to be made; given alone, never got */
 };
 
@@ -227,6 +228,11 @@ UTAN_API utan_code utan_new(utan_store *store, uint32_t type, const utan_data *d
 UTAN_API utan_code utan_container_open(utan_store *store, uint64_t id, utan_container **container);
 UTAN_API void utan_container_close(utan_container *container);
 
+/* The same container as `store` has it, a snapshot or the store itself, whether anything names it there or not; UTAN_GONE
+ * if a snapshot is older than it. For reading several containers, or one and all below it, as they were at one instant,
+ * and for coming back from there. UTAN_INVALID: it is of another store. */
+UTAN_API utan_code utan_container_in(utan_container *container, utan_store *store, utan_container **out);
+
 /* Names it for ever, in every process; never 0. Equal ids of one store: the same container. */
 UTAN_API uint64_t utan_container_id(const utan_container *container);
 /* UTAN_DICT, ... */
@@ -273,6 +279,9 @@ UTAN_API utan_code utan_increase(utan_container *container, const utan_value *ke
 UTAN_API utan_code utan_clear(utan_container *container);
 /* Sets every key of `data`, a mapping, in one commit. Not for lists. */
 UTAN_API utan_code utan_update(utan_container *container, const utan_data *data);
+/* Puts the contents of `data`, a mapping or a list as the container is one, in the place of all that is there, in one
+ * commit. */
+UTAN_API utan_code utan_assign(utan_container *container, const utan_data *data);
 
 /* ---- Order: dicts and collections -------------------------------------------------------------------------------- */
 
@@ -312,6 +321,10 @@ UTAN_API utan_code utan_append(utan_container *list, const utan_value *value);
 /* Puts the elements of `data`, a list (null: none), into the place of the `count` elements from `index` on, in one commit.
  * Both are cut to what is there. O(log n + elements). */
 UTAN_API utan_code utan_splice(utan_container *list, uint64_t index, uint64_t count, const utan_data *data);
+/* The same, but only if the list has not changed since `seen`, which is this list in a snapshot (utan_container_in);
+ * UTAN_NOT_FOUND if it has. So a list is sorted, or searched and changed, as if nobody else wrote meanwhile. */
+UTAN_API utan_code utan_splice_unchanged(utan_container *list, const utan_container *seen, uint64_t index,
+                                         uint64_t count, const utan_data *data);
 
 /* ---- Paths: keys, each in the container that the one before it leads to ------------------------------------------ */
 

@@ -206,6 +206,13 @@ utan_code utan_container_open(utan_store* store, uint64_t id, utan_container** c
 
 void utan_container_close(utan_container* container) { delete container; }
 
+utan_code utan_container_in(utan_container* container, utan_store* store, utan_container** out) {
+  return guarded([&]() -> utan_code {
+    *out = nullptr;
+    return give(store->store->view_of(*container->container), out);
+  });
+}
+
 uint64_t utan_container_id(const utan_container* container) { return container->container->id().value; }
 
 uint32_t utan_container_type(const utan_container* container) {
@@ -347,6 +354,13 @@ utan_code utan_update(utan_container* container, const utan_data* data) {
   });
 }
 
+utan_code utan_assign(utan_container* container, const utan_data* data) {
+  return guarded([&]() -> utan_code {
+    const Result<void> checked = utan::capi::check_store(*data, container->container->attachment());
+    return checked.ok() ? done(container->container->assign(data->data)) : fail(checked.error());
+  });
+}
+
 utan_code utan_first(utan_container* container, utan_value* found_key, utan_value* value) {
   return guarded([&] { return nearest(container, Container::Where::first, nullptr, found_key, value); });
 }
@@ -421,6 +435,15 @@ utan_code utan_splice(utan_container* list, uint64_t index, uint64_t count, cons
     utan::object::Data none;
     if (!none.begin(ContainerType::list).ok() || !none.end().ok()) return fail(Code::internal, "an empty list");
     return done(list->container->splice(index, count, none));
+  });
+}
+
+utan_code utan_splice_unchanged(utan_container* list, const utan_container* seen, uint64_t index, uint64_t count,
+                                const utan_data* data) {
+  return guarded([&]() -> utan_code {
+    const Result<void> checked = utan::capi::check_store(*data, list->container->attachment());
+    if (!checked.ok()) return fail(checked.error());
+    return found(list->container->splice_unchanged(*seen->container, index, count, data->data));
   });
 }
 

@@ -17,7 +17,8 @@ static_assert(UTAN_NULL == static_cast<int>(Tag::null) && UTAN_BOOLEAN == static
               UTAN_DATETIME == static_cast<int>(Tag::datetime) &&
               UTAN_DATETIME_UTC == static_cast<int>(Tag::datetime_utc) && UTAN_UUID == static_cast<int>(Tag::uuid) &&
               UTAN_BYTES == static_cast<int>(Tag::bytes) && UTAN_STRING == static_cast<int>(Tag::string) &&
-              UTAN_TUPLE == static_cast<int>(Tag::tuple) && UTAN_CONTAINER == static_cast<int>(Tag::container));
+              UTAN_TUPLE == static_cast<int>(Tag::tuple) && UTAN_CONTAINER == static_cast<int>(Tag::container) &&
+              UTAN_EXTENDED == static_cast<int>(Tag::extended));
 
 namespace utan::capi {
 
@@ -64,6 +65,8 @@ Result<Value> plain_of(const utan_value* given, std::size_t depth, ValueTuples& 
       return Value::string({static_cast<const char*>(given->data), given->size});
     case UTAN_TUPLE:
       return tuple_of(given, depth, tuples);
+    case UTAN_EXTENDED:
+      return Value{Tag::extended, 0, bytes(given->data, given->size), nullptr, 0};
     default:
       return Error(Code::invalid, "a value has type " + std::to_string(given->type) + ", which there is not here");
   }

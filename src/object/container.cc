@@ -95,6 +95,19 @@ std::unique_ptr<Container> Container::of(Attachment& attachment, std::shared_ptr
                                      loan.take_hold());
 }
 
+Result<std::unique_ptr<Container>> Container::as_seen_by(Attachment& attachment,
+                                                         std::shared_ptr<SnapshotPin> snapshot) const {
+  if (attachment_ != &attachment)
+    return Error(Code::invalid, attachment.path() + ": the container is not of this store");
+  Reading reading;
+  Result<Loan> found = [&]() -> Result<Loan> {
+    UTAN_TRY(reading.open(attachment, snapshot.get()));
+    return reading.lend(id_);
+  }();
+  if (!found.ok()) return std::move(found).error().in(attachment.path());
+  return of(attachment, std::move(snapshot), std::move(*found));
+}
+
 // --- Reading -----------------------------------------------------------------------------------------------------------
 
 Result<bool> Container::get(const Value& key, Loan& out) const {
@@ -326,22 +339,41 @@ Result<bool> put_behind(Edit& edit, ObjectId id, std::span<const NewItem> items)
 
 }  // namespace
 
+Result<bool> Container::put_all(Edit& edit, Input& input) {
+  UTAN_TRY(input.make_contents(edit, type_));
+  if (input.items().empty()) return false;
+  UTAN_TRY(input.add_to(edit));
+  UTAN_ASSIGN(const bool behind, put_behind(edit, id_, input.items()));
+  if (behind) return true;
+  for (const NewItem& item : input.items()) {
+    UTAN_ASSIGN(const ObjectEntry entry, edit.entry_of(id_));
+    Place place;
+    UTAN_TRY(find_encoded(edit.view(), id_, entry, item.key, edit.hash_seed(), place));
+    UTAN_TRY(edit.put(place, item.value));
+  }
+  return true;
+}
+
 Result<void> Container::update(const Data& data) {
   if (type_ == ContainerType::list) return no_such("update");
   Input input(data);
+  UTAN_TRY(write([&](Edit& edit) { return put_all(edit, input); }));
+  return {};
+}
+
+Result<void> Container::assign(const Data& data) {
+  if (type_ == ContainerType::list) return splice(0, std::numeric_limits<std::uint64_t>::max(), data);
+  Input input(data);
   UTAN_TRY(write([&](Edit& edit) -> Result<bool> {
+    // Before anything is taken out: the data may be refused.
     UTAN_TRY(input.make_contents(edit, type_));
-    if (input.items().empty()) return false;
-    UTAN_TRY(input.add_to(edit));
-    UTAN_ASSIGN(const bool behind, put_behind(edit, id_, input.items()));
-    if (behind) return true;
-    for (const NewItem& item : input.items()) {
-      UTAN_ASSIGN(const ObjectEntry entry, edit.entry_of(id_));
-      Place place;
-      UTAN_TRY(find_encoded(edit.view(), id_, entry, item.key, edit.hash_seed(), place));
-      UTAN_TRY(edit.put(place, item.value));
+    UTAN_ASSIGN(const ObjectEntry entry, edit.entry_of(id_));
+    if (entry.root != 0) {
+      UTAN_TRY(edit.leave_to_orphan(type_, Offset{entry.root}));
+      UTAN_TRY(edit.set_root(id_, entry, Offset{}));
     }
-    return true;
+    UTAN_ASSIGN(const bool put, put_all(edit, input));
+    return put || entry.root != 0;
   }));
   return {};
 }
@@ -377,18 +409,44 @@ Result<void> Container::splice(std::uint64_t index, std::uint64_t count, const D
   Input input(data);
   UTAN_TRY(write([&](Edit& edit) -> Result<bool> {
     UTAN_ASSIGN(const ObjectEntry entry, edit.entry_of(id_));
-    const Offset root{entry.root};
-    UTAN_ASSIGN(const Count size, tree::list_count(edit.view(), root));
-    const std::uint64_t from = std::min(index, size.value);
-    const std::uint64_t taken = std::min(count, size.value - from);
-    UTAN_TRY(input.make_contents(edit, type_));
-    if (taken == 0 && input.words().empty()) return false;
-    UTAN_TRY(input.add_to(edit));
-    UTAN_ASSIGN(const Offset now, edit.splice(root, from, taken, input.words()));
-    UTAN_TRY(edit.set_root(id_, entry, now));
-    return true;
+    return splice(edit, entry, index, count, input);
   }));
   return {};
+}
+
+// False: nothing changes.
+Result<bool> Container::splice(Edit& edit, const ObjectEntry& entry, std::uint64_t index, std::uint64_t count,
+                               Input& input) {
+  const Offset root{entry.root};
+  UTAN_ASSIGN(const Count size, tree::list_count(edit.view(), root));
+  const std::uint64_t from = std::min(index, size.value);
+  const std::uint64_t taken = std::min(count, size.value - from);
+  UTAN_TRY(input.make_contents(edit, type_));
+  if (taken == 0 && input.words().empty()) return false;
+  UTAN_TRY(input.add_to(edit));
+  UTAN_ASSIGN(const Offset now, edit.splice(root, from, taken, input.words()));
+  UTAN_TRY(edit.set_root(id_, entry, now));
+  return true;
+}
+
+Result<bool> Container::splice_unchanged(const Container& seen, std::uint64_t index, std::uint64_t count,
+                                         const Data& data) {
+  if (type_ != ContainerType::list) return no_such("slices");
+  if (seen.snapshot_ == nullptr || seen.attachment_ != attachment_ || seen.id_ != id_)
+    return Error(Code::invalid, attachment_->path() + ": what was seen is not this list in a snapshot");
+  UTAN_TRY(seen.snapshot_->usable());
+  const commit::Pinned& pinned = seen.snapshot_->pinned();
+  UTAN_ASSIGN(const ObjectEntry before, find_entry(pinned.view, pinned.objects(), id_));
+  Input input(data);
+  bool unchanged = false;
+  UTAN_TRY(write([&](Edit& edit) -> Result<bool> {
+    UTAN_ASSIGN(const ObjectEntry entry, edit.entry_of(id_));
+    // What the snapshot pins is neither changed nor used again: the same root is the same list.
+    unchanged = entry.root == before.root;
+    if (!unchanged) return false;
+    return splice(edit, entry, index, count, input);
+  }));
+  return unchanged;
 }
 
 // --- Paths -------------------------------------------------------------------------------------------------------------

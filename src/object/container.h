@@ -68,6 +68,11 @@ class Container {
   static std::unique_ptr<Container> of(commit::Attachment& attachment, std::shared_ptr<SnapshotPin> snapshot,
                                        Loan loan);
 
+  // The same container in a snapshot, or, if that is null, in the store itself: this handle or the pin of its snapshot has
+  // kept it there. Code::gone: the snapshot is older than it; Code::invalid: the attachment is another one.
+  Result<std::unique_ptr<Container>> as_seen_by(commit::Attachment& attachment,
+                                                std::shared_ptr<SnapshotPin> snapshot) const;
+
   ContainerType type() const { return type_; }
   format::ObjectId id() const { return id_; }
   commit::Attachment& attachment() const { return *attachment_; }
@@ -99,6 +104,8 @@ class Container {
   Result<void> clear();
   // Sets every key of `data`, a mapping, in one commit.
   Result<void> update(const Data& data);
+  // Puts what is in `data` in the place of all that is there, in one commit.
+  Result<void> assign(const Data& data);
 
   // --- Order: dicts and collections
   // Each false: there is none.
@@ -117,6 +124,8 @@ class Container {
   Result<void> append(Input& value);
   // Puts the elements of `data`, a list, into the place of `count` elements from `index` on, both cut to what is there.
   Result<void> splice(std::uint64_t index, std::uint64_t count, const Data& data);
+  // The same if the list is as it was in the snapshot that `seen`, this list, is of; false: it has changed since.
+  Result<bool> splice_unchanged(const Container& seen, std::uint64_t index, std::uint64_t count, const Data& data);
 
   // The container and all below it, of one commit. Code::invalid: it contains itself.
   Result<std::string> to_json(const JsonOptions& options) const;
@@ -134,6 +143,9 @@ class Container {
   Result<bool> put(const format::Value& key, Input& value, const Put& how);
   static Result<bool> put(Edit& edit, Place& place, Input& value, const Put& how);
   Error no_such(const char* operation) const;
+  Result<bool> put_all(Edit& edit, Input& input);
+  Result<bool> splice(Edit& edit, const format::ObjectEntry& entry, std::uint64_t index, std::uint64_t count,
+                      Input& input);
   template <class Body>
   auto read(Body&& body) const;
 

@@ -94,6 +94,10 @@ Result<std::unique_ptr<Container>> Store::open_container(ObjectId id) const {
   return Container::open(*attachment_, snapshot_, id);
 }
 
+Result<std::unique_ptr<Container>> Store::view_of(const Container& container) const {
+  return container.as_seen_by(*attachment_, snapshot_);
+}
+
 Result<std::unique_ptr<Container>> Store::create_container(ContainerType type, const Data* data) const {
   if (snapshot_ != nullptr) return Error(Code::read_only, attachment_->path() + ": a snapshot cannot be written");
   return Container::create(*attachment_, type, data);

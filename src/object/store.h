@@ -119,6 +119,8 @@ class Store {
   Result<std::unique_ptr<Table>> table(std::string_view name, bool create) const;
   // Nothing in the snapshot's or newest commit names it: Code::gone.
   Result<std::unique_ptr<Container>> open_container(format::ObjectId id) const;
+  // The same container as this store or snapshot has it. Code::gone if it has none; Code::invalid: it is another store's.
+  Result<std::unique_ptr<Container>> view_of(const Container& container) const;
   // A new container that nothing names yet, holding `data`, of the same type, if that is given.
   Result<std::unique_ptr<Container>> create_container(ContainerType type, const Data* data) const;
   Result<void> sync() const;

@@ -1,0 +1,314 @@
+// Attachments: stores and snapshots that are open, and how they are closed while others still use them.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <memory>
+#include <new>
+
+#include "store.h"
+
+namespace utan::python {
+
+namespace {
+
+void list_in(Attachment** first, Attachment* attachment) {
+  attachment->next = *first;
+  attachment->place = first;
+  if (attachment->next != nullptr) attachment->next->place = &attachment->next;
+  *first = attachment;
+}
+
+void unlist(Attachment* attachment) {
+  if (attachment->place == nullptr) return;
+  *attachment->place = attachment->next;
+  if (attachment->next != nullptr) attachment->next->place = attachment->place;
+  attachment->place = nullptr;
+}
+
+// Only who made the folder removes it: a child of fork shares it with its parent.
+void remove_private(Attachment& attachment) {
+  if (attachment.private_owner == 0 || attachment.private_owner != getpid()) return;
+  attachment.private_owner = 0;
+  unlink(attachment.path.c_str());
+  unlink((attachment.path + "-lock").c_str());
+  rmdir(attachment.private_folder.c_str());
+}
+
+// Waits until no thread uses it without the interpreter's lock. False: an error was set.
+bool wait_until_idle(Attachment* attachment) {
+  if (attachment->callback_thread == PyThread_get_thread_ident() && attachment->callback_thread != 0) {
+    PyErr_SetString(PyExc_RuntimeError, "a store cannot be closed by the progress function of its own check");
+    return false;
+  }
+  for (;;) {
+    {
+      const std::lock_guard lock(attachment->mutex);
+      if (attachment->released_count == 0) return true;
+    }
+    Py_BEGIN_ALLOW_THREADS;
+    {
+      std::unique_lock lock(attachment->mutex);
+      attachment->idle.wait(lock, [&] { return attachment->released_count == 0; });
+    }
+    Py_END_ALLOW_THREADS;
+  }
+}
+
+// Closes what was made of the store, so that nothing keeps it open.
+void close_parts(Attachment* attachment) {
+  for (const auto& [id, proxy] : attachment->proxies) close_proxy(proxy);
+  attachment->proxies.clear();
+  while (attachment->stores != nullptr) {
+    StoreObject* const store = attachment->stores;
+    unlist_store(store);
+    close_proxy(&store->root);
+  }
+  while (attachment->iterators != nullptr) {
+    IteratorObject* const iterator = attachment->iterators;
+    attachment->iterators = iterator->next;
+    if (iterator->next != nullptr) iterator->next->place = &attachment->iterators;
+    iterator->place = nullptr;
+    utan_iterator_close(std::exchange(iterator->iterator, nullptr));
+  }
+}
+
+// A snapshot of the store that is still open, or null.
+Attachment* snapshot_of(const State& state, const Attachment* attachment) {
+  for (Attachment* at = state.attachments; at != nullptr; at = at->next) {
+    if (at->parent == attachment && at->store != nullptr) return at;
+  }
+  return nullptr;
+}
+
+const char* folder_for_private() {
+  if (access("/dev/shm", W_OK | X_OK) == 0) return "/dev/shm";
+  const char* const given = std::getenv("TMPDIR");
+  return given != nullptr && *given != '\0' ? given : "/tmp";
+}
+
+PyObject* fail_to_open(State& state, utan_code code, const char* path) {
+  if (code != UTAN_NOT_FOUND) return fail(state, code);
+  const Ref arguments(Py_BuildValue("(iss)", ENOENT, "there is no such store", path));
+  if (arguments) PyErr_SetObject(PyExc_FileNotFoundError, arguments.get());
+  return nullptr;
+}
+
+}  // namespace
+
+void share(Attachment* attachment) { ++attachment->references; }
+
+void let_go(Attachment* attachment) {
+  if (--attachment->references > 0) return;
+  unlist(attachment);
+  if (attachment->store != nullptr) {
+    // Nobody can be told what fails here; what was committed is in the file in any case.
+    utan_store* const store = std::exchange(attachment->store, nullptr);
+    Py_BEGIN_ALLOW_THREADS;
+    static_cast<void>(utan_close(store));
+    Py_END_ALLOW_THREADS;
+  }
+  remove_private(*attachment);
+  Attachment* const parent = attachment->parent;
+  delete attachment;
+  if (parent != nullptr) let_go(parent);
+}
+
+Attachment* find_attachment(State& state, dev_t device, ino_t inode, bool writable, bool exactly) {
+  Attachment* other = nullptr;
+  for (Attachment* at = state.attachments; at != nullptr; at = at->next) {
+    if (at->store == nullptr || at->parent != nullptr || at->device != device || at->inode != inode) continue;
+    if (at->read_only != writable) return at;
+    other = at;
+  }
+  return exactly ? nullptr : other;
+}
+
+Attachment* open_attachment(State& state, const char* path, const utan_open_options& options) {
+  utan_store* store = nullptr;
+  utan_code code;
+  Py_BEGIN_ALLOW_THREADS;
+  code = utan_open(path, &options, &store);
+  Py_END_ALLOW_THREADS;
+  if (code != UTAN_OK) {
+    fail_to_open(state, code, path);
+    return nullptr;
+  }
+  struct stat status;
+  char resolved[PATH_MAX];
+  if (realpath(path, resolved) == nullptr || stat(resolved, &status) != 0) {
+    PyErr_SetFromErrnoWithFilename(PyExc_OSError, path);
+    utan_close(store);
+    return nullptr;
+  }
+  const bool read_only = options.mode == UTAN_READ_ONLY_MODE;
+  Attachment* const open = find_attachment(state, status.st_dev, status.st_ino, !read_only, true);
+  if (open != nullptr) {
+    share(open);
+    utan_close(store);  // one handle of an attachment that has others: nothing is written
+    return open;
+  }
+  Attachment* out = nullptr;
+  if (!with_memory([&] {
+        auto made = std::make_unique<Attachment>();
+        made->path = resolved;
+        out = made.release();
+      })) {
+    utan_close(store);
+    return nullptr;
+  }
+  out->state = &state;
+  out->store = store;
+  out->references = 1;
+  out->read_only = read_only;
+  out->device = status.st_dev;
+  out->inode = status.st_ino;
+  list_in(&state.attachments, out);
+  return out;
+}
+
+Attachment* open_private(State& state, utan_open_options options) {
+  std::string folder;
+  if (!with_memory([&] { folder = std::string(folder_for_private()) + "/utan-XXXXXX"; })) return nullptr;
+  if (mkdtemp(folder.data()) == nullptr) {
+    PyErr_SetFromErrnoWithFilename(PyExc_OSError, folder.c_str());
+    return nullptr;
+  }
+  options.permissions = 0600;
+  Attachment* const out = open_attachment(state, (folder + "/store").c_str(), options);
+  if (out == nullptr) {
+    rmdir(folder.c_str());
+    return nullptr;
+  }
+  out->private_folder = std::move(folder);
+  out->private_owner = getpid();
+  return out;
+}
+
+Attachment* open_snapshot(Attachment* parent) {
+  utan_store* snapshot = nullptr;
+  const utan_code code = utan_snapshot(parent->store, &snapshot);
+  if (code != UTAN_OK) {
+    fail(*parent->state, code);
+    return nullptr;
+  }
+  Attachment* out = nullptr;
+  if (!with_memory([&] {
+        auto made = std::make_unique<Attachment>();
+        made->path = parent->path;
+        out = made.release();
+      })) {
+    utan_close(snapshot);
+    return nullptr;
+  }
+  // What a snapshot is taken of is the store itself, so that closing that closes all of its snapshots.
+  Attachment* const of = parent->parent != nullptr ? parent->parent : parent;
+  share(of);
+  out->parent = of;
+  out->state = parent->state;
+  out->store = snapshot;
+  out->references = 1;
+  out->read_only = true;
+  list_in(&parent->state->attachments, out);
+  return out;
+}
+
+bool shut(Attachment* attachment) {
+  share(attachment);
+  State& state = *attachment->state;
+  bool done = true;
+  for (;;) {
+    // Waiting lets other threads go on: what is asked behind it must be asked again after the next one.
+    done = wait_until_idle(attachment);
+    Attachment* const snapshot = done && attachment->store != nullptr ? snapshot_of(state, attachment) : nullptr;
+    if (snapshot == nullptr) break;
+    done = shut(snapshot);
+    if (!done) break;
+  }
+  if (done && attachment->store != nullptr) {
+    utan_store* const store = std::exchange(attachment->store, nullptr);
+    close_parts(attachment);
+    unlist(attachment);
+    utan_code code;
+    Py_BEGIN_ALLOW_THREADS;
+    code = utan_close(store);
+    Py_END_ALLOW_THREADS;
+    if (code != UTAN_OK) fail(state, code);
+    done = code == UTAN_OK;
+    remove_private(*attachment);
+  }
+  let_go(attachment);
+  return done;
+}
+
+void list_store(StoreObject* store) {
+  Attachment* const attachment = store->root.attachment;
+  store->next = attachment->stores;
+  store->place = &attachment->stores;
+  if (store->next != nullptr) store->next->place = &store->next;
+  attachment->stores = store;
+}
+
+void unlist_store(StoreObject* store) {
+  if (store->place == nullptr) return;
+  *store->place = store->next;
+  if (store->next != nullptr) store->next->place = store->place;
+  store->place = nullptr;
+}
+
+bool close_handle(StoreObject* store) {
+  Attachment* const attachment = store->root.attachment;
+  // A thread in a call may use this handle's container.
+  if (store->place == nullptr) return true;
+  if (!wait_until_idle(attachment)) return false;
+  if (store->place == nullptr) return true;  // another thread was faster
+  if (attachment->stores == store && store->next == nullptr) return shut(attachment);
+  unlist_store(store);
+  close_proxy(&store->root);
+  return true;
+}
+
+bool shut_all(State& state) {
+  bool all = true;
+  while (state.attachments != nullptr) {
+    Attachment* const first = state.attachments;
+    share(first);
+    all = shut(first) && all;
+    unlist(first);
+    let_go(first);
+  }
+  return all;
+}
+
+void forget_threads(State& state) {
+  for (Attachment* at = state.attachments; at != nullptr; at = at->next) {
+    // Whoever held or waited for these in the parent does not exist here.
+    new (&at->mutex) std::mutex;
+    new (&at->idle) std::condition_variable;
+    at->released_count = 0;
+    at->callback_thread = 0;
+  }
+}
+
+Released::Released(Attachment* attachment) : attachment_(attachment) {
+  share(attachment);
+  {
+    const std::lock_guard lock(attachment->mutex);
+    ++attachment->released_count;
+  }
+  thread_ = PyEval_SaveThread();
+}
+
+Released::~Released() {
+  {
+    const std::lock_guard lock(attachment_->mutex);
+    --attachment_->released_count;
+  }
+  attachment_->idle.notify_all();
+  PyEval_RestoreThread(thread_);
+  let_go(attachment_);
+}
+
+}  // namespace utan::python
