@@ -81,7 +81,9 @@ Tag usual_spelling(const Number& number);
 std::int64_t integer_of(const Number& number);
 double real_of(const Number& number);
 // The bytes of a whole number as a big integer.
-inline std::uint64_t big_size(const Number& number) { return (static_cast<std::uint64_t>(number.exponent) + 1) / 8 + 1; }
+inline std::uint64_t big_size(const Number& number) {
+  return (static_cast<std::uint64_t>(number.exponent) + 1) / 8 + 1;
+}
 // Two's complement, little-endian, as short as it can be.
 ByteVector big_of(const Number& number);
 
