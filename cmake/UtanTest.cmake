@@ -13,6 +13,8 @@
 # What ctest should know of a test stands in the test's own opening comment:
 #
 #   // Labels: tsan small      tsan: has threads, also run under ThreadSanitizer; small: also run on the release build
+#   // Labels: plain           not under AddressSanitizer, which would take too long or is in its way: `make test` runs it
+#                              in the debug build, and all others under AddressSanitizer
 #   // Timeout: 120 s          instead of 60 s
 #
 # A program that only other tests start lies in tests/programs/: linked to all layers, without a ctest entry.
@@ -66,8 +68,8 @@ function(utan_test_properties name source)
       string(STRIP "${CMAKE_MATCH_1}" words)
       string(REPLACE " " ";" labels "${words}")
       foreach(label IN LISTS labels)
-        if(NOT label MATCHES "^(tsan|small)$")
-          message(FATAL_ERROR "${source}: the label \"${label}\" is unknown; there are tsan and small.")
+        if(NOT label MATCHES "^(tsan|small|plain)$")
+          message(FATAL_ERROR "${source}: the label \"${label}\" is unknown; there are tsan, small and plain.")
         endif()
       endforeach()
     elseif(line MATCHES "Timeout: ([0-9]+) s")
@@ -83,12 +85,15 @@ function(utan_test_properties name source)
   endif()
   # Those that may take long begin first, so that at the end no processor waits for one that began last.
   set_tests_properties(${name} PROPERTIES TIMEOUT ${timeout} COST ${timeout} LABELS "${labels}")
-  # The targets tests_small and tests_tsan build what `make test` runs under ThreadSanitizer and in release.
-  foreach(label tsan small)
+  # What `make test` runs under ThreadSanitizer, in release and in debug is built by tests_tsan, tests_small, tests_plain.
+  foreach(label tsan small plain)
     if(label IN_LIST labels)
       add_dependencies(tests_${label} ${name})
     endif()
   endforeach()
+  if("plain" IN_LIST labels AND UTAN_SANITIZE STREQUAL "address" AND NOT UTAN_TORTURE)
+    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+  endif()
 endfunction()
 
 function(utan_cc_test name source)

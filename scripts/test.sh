@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Everything that a change must pass, in phases; stops at the first that fails. Ends with the time of each.
 #
-#   debug     all tests, with all assertions and labelled steps
-#   asan      the same under AddressSanitizer and UndefinedBehaviorSanitizer
+#   debug     tests with the label plain, with all assertions and labelled steps
+#   asan      all others, too, and under AddressSanitizer and UndefinedBehaviorSanitizer
 #   tsan      tests with the label tsan under ThreadSanitizer
 #   release   tests with the label small on what users get, among them the installed package
 #   models    the quick part of the model checking
@@ -38,8 +38,8 @@ build() {
   cmake --build "build/$preset" --parallel "$jobs" ${1+--target "$@"}
 }
 
-phase_debug() { build debug && ctest --preset debug --parallel "$jobs"; }
-phase_asan() { build asan && ctest --preset asan --parallel "$jobs"; }
+phase_debug() { build debug tests_plain && ctest --preset debug --label-regex plain --parallel "$jobs"; }
+phase_asan() { build asan && ctest --preset asan --label-exclude plain --parallel "$jobs"; }
 phase_tsan() { build tsan tests_tsan && ctest --preset tsan --parallel "$jobs"; }
 phase_release() { build release utan utan_shared tests_small && ctest --preset release --parallel "$jobs"; }
 phase_models() { models/run.sh quick; }

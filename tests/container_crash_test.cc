@@ -3,6 +3,7 @@
 // opens to what it held after one operation, no older than its last completed sync or close, and after a kill to the newest;
 // the checker finds it sound, and one can work on in it, through further crashes. What nothing names is gone when its last
 // holder has let go of it and the store is closed.
+// Labels: plain
 // Timeout: 240 s
 //
 // A run is a random sequence of operations of one simulated process; each of them changes what can be read in one commit, so

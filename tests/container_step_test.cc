@@ -2,6 +2,7 @@
 // makes documents, holds and names them again, cuts and clears, and removes what nothing names, and while a neighbour does
 // the same. The neighbour is not kept waiting; afterwards the store is sound, everything that had returned is there and
 // nothing else but the operation under way, whole or not at all, and no more has leaked than was counted.
+// Labels: plain
 // Timeout: 240 s
 //
 // What an actor does is decided by its number and that of the operation. Done once more in a store of its own, it says what

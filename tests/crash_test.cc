@@ -2,6 +2,7 @@
 // exactly what it held at its last completed sync or close, or at a checkpoint that had begun since; that a kill loses
 // nothing at all; that both hold again for crashes inside the recovery and in the work that follows it; that every
 // system call may fail once anywhere, and that a disk may be full for a while, without a crash or a loss.
+// Labels: plain
 // Timeout: 240 s
 //
 // The runs are those of support/crash_run.h, here of one table of bytes. The seed of a run decides everything in it, and

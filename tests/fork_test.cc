@@ -2,6 +2,7 @@
 // store, holds up nothing of its parent's while it does not, and inherits no descriptor, snapshot or iterator. And that
 // several processes do together what several threads do: their keys are all there, their counter is exact, and a value
 // is one of those written, whole.
+// Labels: plain
 // Timeout: 120 s
 #include <dirent.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 // sound, every acknowledged write is there, and no more has leaked than was counted. A release build has no steps:
 // there only the random moments are left.
 //
-// Labels: small
+// Labels: small plain
 // Timeout: 240 s
 #include <gtest/gtest.h>
 #include <sched.h>

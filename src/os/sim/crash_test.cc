@@ -1,6 +1,8 @@
 // Shows what a simulated power cut leaves: never a version of a page from before the last flush, any one since, torn
 // at sectors between two neighbours; sizes and names likewise; that a failed flush makes nothing durable, later either;
 // and that drawing images changes nothing in the run.
+//
+// Labels: plain
 #include <gtest/gtest.h>
 
 #include <algorithm>
