@@ -152,6 +152,7 @@ def test_long_calls_let_others_run(path):
 def test_ctrl_c_ends_what_python_code_runs_in_and_leaves_the_store_whole(path):
     script = f"""
 import os, signal, threading, utan
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where a shell's background ignores it
 db = utan.open({path!r})
 db["x"] = 1
 def interrupt(old):
@@ -172,6 +173,7 @@ except KeyboardInterrupt:
 def test_ctrl_c_in_a_long_reading(path):
     script = f"""
 import os, signal, utan
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where a shell's background ignores it
 db = utan.open({path!r})
 db["x"] = list(range(300_000))
 signal.setitimer(signal.ITIMER_REAL, 0.005)
