@@ -162,10 +162,19 @@ TEST(CheckSound, APinnedCommitWhileOthersWrite) {
   UTAN_SEEDED(seed);
   const test::TemporaryFolder folder;
   auto store = test::open_store(folder.path("s"));
-  std::atomic<bool> end{false};
+  // How many steps the writer may have done by now: without a limit the store would grow for as long as the checks take, and
+  // they would take longer the more it grew.
+  constexpr std::uint64_t steps_per_check = 500;
+  constexpr std::uint64_t end = ~std::uint64_t{0};
+  std::atomic<std::uint64_t> allowed{0};
   std::thread writer([&] {
     Wilderness wilderness(*store, seed);
-    while (!end.load()) wilderness.step();
+    for (std::uint64_t done = 0;; ++done) {
+      std::uint64_t limit = allowed.load();
+      for (; limit <= done; limit = allowed.load()) allowed.wait(limit);
+      if (limit == end) return;
+      wilderness.step();
+    }
   });
   utan_store* handle = nullptr;
   ASSERT_EQ(utan_open(folder.path("s").c_str(), nullptr, &handle), UTAN_OK);
@@ -174,6 +183,8 @@ TEST(CheckSound, APinnedCommitWhileOthersWrite) {
   options.problem = [](void*, const char* text) { ADD_FAILURE() << text; };
   std::uint64_t last = 0;
   for (std::uint64_t i = 0; i < test::scaled(40, 1000); ++i) {
+    allowed.store((i + 1) * steps_per_check);
+    allowed.notify_one();
     utan_check_report report{};
     report.struct_size = sizeof report;
     ASSERT_EQ(utan_check(handle, &options, &report), UTAN_OK) << utan_last_error();
@@ -187,7 +198,8 @@ TEST(CheckSound, APinnedCommitWhileOthersWrite) {
     const check::FileReport file = check::check_file(os::linux_system(), folder.path("s"), {});
     EXPECT_TRUE(file.report.sound()) << file.report.problems.front();
   }
-  end.store(true);
+  allowed.store(end);
+  allowed.notify_one();
   writer.join();
   EXPECT_EQ(utan_close(handle), UTAN_OK);
 }
