@@ -275,10 +275,6 @@ PyObject* as_stored(Proxy* proxy, PyObject* object) {
   return code == UTAN_OK ? take_container(proxy->attachment, made) : fail(state_of(proxy), code);
 }
 
-bool is_nan(PyObject* object) {
-  return PyFloat_Check(object) && PyFloat_AS_DOUBLE(object) != PyFloat_AS_DOUBLE(object);
-}
-
 PyDoc_STRVAR(
     alter_doc,
     "alter($self, key, fn, default=...)\n--\n\n"
@@ -295,9 +291,6 @@ PyObject* container_alter(PyObject* self, PyObject* const* arguments, Py_ssize_t
     if (!old) {
       if (PyErr_Occurred() != nullptr) return nullptr;
       if (given[2] == nullptr || !is_mapping(proxy)) return fail_absent(proxy, given[0]);
-    } else if (is_nan(old.get())) {
-      PyErr_SetString(PyExc_ValueError, "the value is NaN, which equals nothing and cannot be altered");
-      return nullptr;
     }
     const Ref made(PyObject_CallOneArg(given[1], old ? old.get() : given[2]));
     if (!made) return nullptr;
@@ -436,6 +429,16 @@ PyMethodDef container_methods[] = {
     {"_repr_html_", method(container_html), METH_NOARGS, nullptr},
     {"__class_getitem__", method(Py_GenericAlias), METH_O | METH_CLASS, "The class with the types of what is in it."},
     {nullptr, nullptr, 0, nullptr}};
+
+Py_ssize_t container_length(PyObject* self) {
+  Proxy* const proxy = as_proxy(self);
+  if (!expect_open(proxy)) return -1;
+  std::uint64_t count = 0;
+  const utan_code code = utan_count(proxy->container, &count);
+  if (code == UTAN_OK) return static_cast<Py_ssize_t>(count);
+  fail(state_of(proxy), code);
+  return -1;
+}
 
 PyObject* container_repr(PyObject* self) { return describe(as_proxy(self)); }
 

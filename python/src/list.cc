@@ -8,16 +8,6 @@ namespace utan::python {
 
 namespace {
 
-Py_ssize_t list_length(PyObject* self) {
-  Proxy* const proxy = as_proxy(self);
-  if (!expect_open(proxy)) return -1;
-  std::uint64_t count = 0;
-  const utan_code code = utan_count(proxy->container, &count);
-  if (code == UTAN_OK) return static_cast<Py_ssize_t>(count);
-  fail(state_of(proxy), code);
-  return -1;
-}
-
 // --- One element
 
 PyObject* get_element(Proxy* proxy, Py_ssize_t index) {
@@ -129,7 +119,7 @@ PyObject* list_pop(PyObject* self, PyObject* const* arguments, Py_ssize_t count)
   const utan_code code = utan_pop(proxy->container, &key, &value);
   if (code == UTAN_OK) return take_value(proxy->attachment, &value);
   if (code != UTAN_NOT_FOUND && code != UTAN_INVALID) return fail(state_of(proxy), code);
-  const Py_ssize_t length = list_length(self);
+  const Py_ssize_t length = container_length(self);
   if (length < 0) return nullptr;
   PyErr_SetString(PyExc_IndexError, length == 0 ? "pop from empty list" : "pop index out of range");
   return nullptr;
@@ -306,8 +296,8 @@ PyType_Slot slots[] = {{Py_tp_doc, const_cast<char*>(list_doc)},
                        {Py_tp_hash, slot(PyObject_HashNotImplemented)},
                        {Py_mp_subscript, slot(list_subscript)},
                        {Py_mp_ass_subscript, slot(list_assign)},
-                       {Py_mp_length, slot(list_length)},
-                       {Py_sq_length, slot(list_length)},
+                       {Py_mp_length, slot(container_length)},
+                       {Py_sq_length, slot(container_length)},
                        {Py_sq_item, slot(list_item)},
                        {Py_sq_contains, slot(list_contains)},
                        {Py_sq_repeat, slot(list_repeat)},

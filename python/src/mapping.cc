@@ -66,16 +66,6 @@ int mapping_contains(PyObject* self, PyObject* key_object) {
   return -1;
 }
 
-Py_ssize_t mapping_length(PyObject* self) {
-  Proxy* const proxy = as_proxy(self);
-  if (!expect_open(proxy)) return -1;
-  std::uint64_t count = 0;
-  const utan_code code = utan_count(proxy->container, &count);
-  if (code == UTAN_OK) return static_cast<Py_ssize_t>(count);
-  fail(state_of(proxy), code);
-  return -1;
-}
-
 PyDoc_STRVAR(get_doc, "get($self, key, default=None, /)\n--\n\nThe value under the key, or the default.");
 PyObject* mapping_get(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   if (!expect_count("get", count, 1, 2)) return nullptr;
@@ -482,7 +472,7 @@ PyType_Slot mapping_slots[] = {{Py_tp_methods, mapping_methods},
                                {Py_tp_iter, slot(mapping_iterate)},
                                {Py_mp_subscript, slot(mapping_subscript)},
                                {Py_mp_ass_subscript, slot(mapping_assign)},
-                               {Py_mp_length, slot(mapping_length)},
+                               {Py_mp_length, slot(container_length)},
                                {Py_sq_contains, slot(mapping_contains)},
                                {Py_nb_or, slot(mapping_or)},
                                {Py_nb_inplace_or, slot(mapping_or_in_place)},

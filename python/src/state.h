@@ -249,5 +249,6 @@ PyObject* make_view(Proxy* proxy, Part part);
 extern PyMethodDef container_methods[];
 PyObject* container_compare(PyObject* self, PyObject* other, int operation);
 PyObject* container_repr(PyObject* self);
+Py_ssize_t container_length(PyObject* self);
 
 }  // namespace utan::python

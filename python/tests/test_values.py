@@ -96,6 +96,8 @@ def test_a_value_comes_back_the_same_from_everywhere(db, value):
 def test_nan_comes_back_as_nan(db):
     db["x"] = math.nan
     assert math.isnan(db["x"])
+    assert db.alter("x", lambda value: 1.0 if math.isnan(value) else value) == 1.0
+    assert db["x"] == 1.0
 
 
 @pytest.mark.parametrize("key", [value for value in PLAIN] + [(), (1, "a"), ((2,), None, uuid.UUID(int=7), uuid.UUID(int=8))],
