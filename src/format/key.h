@@ -72,6 +72,11 @@ struct EncodedKey {
   std::span<const std::byte> bytes;
 };
 
+// The key that a string or bytes are.
+inline EncodedKey text_key(Tag tag, std::span<const std::byte> bytes) {
+  return {tag, tag == Tag::string ? KeyClass::string : KeyClass::bytes, bytes, bytes};
+}
+
 // Room for a key while it is used; refers to the value's own bytes where these are the key's.
 class KeyBuffer {
  public:
@@ -80,7 +85,7 @@ class KeyBuffer {
   // What it answers is valid until the next call, and as long as the value's bytes.
   Result<EncodedKey> encode(const Value& key) {
     if (is_text(key.tag) && key.bytes.size() <= key_size_max) [[likely]]
-      return EncodedKey{key.tag, key.tag == Tag::string ? KeyClass::string : KeyClass::bytes, key.bytes, key.bytes};
+      return text_key(key.tag, key.bytes);
     return encode_other(key);
   }
 
@@ -92,6 +97,12 @@ class KeyBuffer {
 
 // The stored bytes of a key as EncodedKey. Code::corruption if they are none.
 Result<EncodedKey> stored_key(Tag tag, std::span<const std::byte> bytes);
+// The same of bytes that were made just now, by encode(), and did not come from a file.
+inline EncodedKey made_key(Tag tag, std::span<const std::byte> bytes) {
+  if (is_text(tag)) [[likely]]
+    return text_key(tag, bytes);
+  return stored_key(tag, bytes).value();
+}
 
 // The hash of a stored key: that of the bytes of its order, so that equal keys have equal ones. Of damaged bytes, any.
 inline std::uint64_t hash_stored_key(Tag tag, std::span<const std::byte> bytes, std::uint64_t seed) {
@@ -117,8 +128,20 @@ class KeyDecoder {
 int compare_keys(const EncodedKey& a, const EncodedKey& b);
 // The first of what is compared, as a number: where those of two keys differ, they are in the same order.
 inline std::uint64_t head_of_key(const EncodedKey& key) {
+  const std::byte* const bytes = key.order.data();
+  const std::size_t size = key.order.size();
   std::uint64_t order = 0;
-  if (!key.order.empty()) std::memcpy(&order, key.order.data(), std::min<std::size_t>(key.order.size(), sizeof order));
+  if (size >= sizeof order) {
+    std::memcpy(&order, bytes, sizeof order);
+  } else if (size >= 4) {  // two words that overlap
+    std::uint32_t words[2];
+    std::memcpy(&words[0], bytes, 4);
+    std::memcpy(&words[1], bytes + size - 4, 4);
+    order = words[0] | std::uint64_t{words[1]} << 8 * (size - 4);
+  } else if (size > 0) {
+    order = std::to_integer<std::uint64_t>(bytes[0]) | std::to_integer<std::uint64_t>(bytes[size / 2]) << 8 * (size / 2) |
+            std::to_integer<std::uint64_t>(bytes[size - 1]) << 8 * (size - 1);
+  }
   return std::uint64_t{static_cast<std::uint8_t>(key.key_class)} << 56 | __builtin_bswap64(order) >> 8;
 }
 

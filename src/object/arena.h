@@ -12,6 +12,7 @@
 #include <memory>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "format/value.h"
@@ -20,6 +21,21 @@ namespace utan::object {
 
 class Arena {
  public:
+  Arena() = default;
+  // What is moved away from is empty.
+  Arena(Arena&& other) noexcept
+      : chunks_(std::move(other.chunks_)),
+        large_(std::move(other.large_)),
+        chunk_size_(other.chunk_size_),
+        room_(std::exchange(other.room_, {})) {}
+  Arena& operator=(Arena&& other) noexcept {
+    chunks_ = std::move(other.chunks_);
+    large_ = std::move(other.large_);
+    chunk_size_ = other.chunk_size_;
+    room_ = std::exchange(other.room_, {});
+    return *this;
+  }
+
   // A copy of the value with everything it points to. Recursive for tuples: the caller has checked how deep they are.
   format::Value keep(const format::Value& value) {
     format::Value out = value;
@@ -57,7 +73,7 @@ class Arena {
     large_.clear();
     if (chunks_.size() > 1) chunks_.resize(1);
     chunk_size_ = chunk_size_min;
-    used_ = 0;
+    room_ = chunks_.empty() ? std::span<std::byte>() : std::span(chunks_.front().get(), chunk_size_);
   }
 
  private:
@@ -73,25 +89,27 @@ class Arena {
 
   // Aligned for a Value; not null.
   std::byte* allocate(std::size_t size) {
+    size = (size + alignof(format::Value) - 1) / alignof(format::Value) * alignof(format::Value);
+    if (size > room_.size()) [[unlikely]]
+      return allocate_beyond(size);
+    std::byte* const out = room_.data();
+    room_ = room_.subspan(size);
+    return out;
+  }
+  [[gnu::noinline]] std::byte* allocate_beyond(std::size_t size) {
     if (size > chunk_size_min / 4 && size > chunk_size_ / 4)
       return large_.emplace_back(std::make_unique_for_overwrite<std::byte[]>(size)).get();
-    size = (size + alignof(format::Value) - 1) / alignof(format::Value) * alignof(format::Value);
-    // That there is no chunk also happens to an arena that was moved away.
-    if (chunks_.empty() || size > chunk_size_ - used_) {
-      if (chunks_.empty()) chunk_size_ = chunk_size_min;
-      if (!chunks_.empty() && chunk_size_ < chunk_size_max) chunk_size_ *= 2;
-      chunks_.push_back(std::make_unique_for_overwrite<std::byte[]>(chunk_size_));
-      used_ = 0;
-    }
-    std::byte* const out = chunks_.back().get() + used_;
-    used_ += size;
-    return out;
+    const std::size_t chunk_size = chunks_.empty() ? chunk_size_min : std::min(chunk_size_ * 2, chunk_size_max);
+    chunks_.push_back(std::make_unique_for_overwrite<std::byte[]>(chunk_size));
+    chunk_size_ = chunk_size;
+    room_ = std::span(chunks_.back().get(), chunk_size).subspan(size);
+    return chunks_.back().get();
   }
 
   std::vector<std::unique_ptr<std::byte[]>> chunks_;  // the first one is always of the smallest size
   std::vector<std::unique_ptr<std::byte[]>> large_;
   std::size_t chunk_size_ = chunk_size_min;  // of the last chunk
-  std::size_t used_ = 0;                     // of the last chunk
+  std::span<std::byte> room_;                // what is free of it
 };
 
 }  // namespace utan::object

@@ -329,7 +329,7 @@ Result<bool> put_behind(Edit& edit, ObjectId id, std::span<const NewItem> items)
     UTAN_TRY(cursor.seek_last());
     if (!cursor.valid()) return false;
     UTAN_ASSIGN(const format::EncodedKey last, format::stored_key(cursor.item().key_tag, cursor.item().key));
-    if (format::compare_keys(last, items.front().key) >= 0) return false;
+    if (format::compare_keys(last, format::made_key(items.front().key_tag, items.front().key)) >= 0) return false;
   }
   UTAN_ASSIGN(const Offset loaded, load_mapping(edit.build(), mapping.type, items, edit.hash_seed()));
   UTAN_ASSIGN(const Offset all, join_mappings(edit.build(), mapping, Mapping{mapping.type, loaded}));
@@ -348,8 +348,9 @@ Result<bool> Container::put_all(Edit& edit, Input& input) {
   for (const NewItem& item : input.items()) {
     UTAN_ASSIGN(const ObjectEntry entry, edit.entry_of(id_));
     Place place;
-    UTAN_TRY(find_encoded(edit.view(), id_, entry, item.key, edit.hash_seed(), place));
-    UTAN_TRY(edit.put(place, item.value));
+    const format::EncodedKey key = format::made_key(item.key_tag, item.key);
+    UTAN_TRY(find_encoded(edit.view(), id_, entry, key, edit.hash_seed(), place));
+    UTAN_TRY(edit.put(place, Payload{item.value_tag, item.value}));
   }
   return true;
 }

@@ -37,26 +37,10 @@ class InputMaker {
       if (ids_.size() > few) numbers_.emplace(ids_[i].value, i);
     }
     for (const Data::Item& item : data.items()) {
-      switch (item.kind) {
-        case Data::Kind::value:
-          UTAN_TRY(take(item.value()));
-          break;
-        case Data::Kind::part:
-          if (contents_only && item.number == 0)
-            return Error(Code::invalid, "data that refers to itself can be stored whole, not merged into a container");
-          UTAN_TRY(take(Value::container(ids_[item.number])));
-          break;
-        case Data::Kind::begin:
-          open_.emplace_back(item.type, item.number, memory_);
-          if (item.type == ContainerType::list) {
-            open_.back().words.reserve(item.size);
-          } else {
-            open_.back().items.reserve(item.size);
-          }
-          break;
-        case Data::Kind::end:
-          UTAN_TRY(close());
-          break;
+      if (item.kind == Data::Kind::value && !open_.empty()) [[likely]] {
+        UTAN_TRY(take(item));
+      } else {
+        UTAN_TRY(take_other(item));
       }
     }
     for (const auto& [number, entry] : roots_) {
@@ -73,90 +57,165 @@ class InputMaker {
         : type(type_given), number(number_given), items(memory), words(memory) {}
     ContainerType type;
     std::uint32_t number;
+    bool has_key = false;  // the last item lacks its value
     std::pmr::vector<NewItem> items;
     std::pmr::vector<format::Word> words;
-    format::EncodedKey key;
-    bool has_key = false;
   };
 
-  // Bytes that stay where they are as long as the input.
-  Bytes keep(Bytes bytes) { return parts_.memory.keep(bytes); }
+  // The payload of a value that is no tuple. It lies where the data has it.
+  static Payload payload_of(const Data::Item& item) {
+    static constexpr std::array truth{std::byte{0}, std::byte{1}};
+    if (format::has_bytes(item.tag)) {
+      return {item.tag, Bytes(reinterpret_cast<const std::byte*>(static_cast<std::uintptr_t>(item.word)), item.size)};
+    }
+    if (item.tag == Tag::null) return {item.tag, {}};
+    if (item.tag == Tag::boolean) return {item.tag, Bytes(&truth[item.word != 0 ? 1 : 0], 1)};
+    return {item.tag, std::as_bytes(std::span(&item.word, 1))};
+  }
 
-  // The next value: the whole, an element, a key, or what belongs to a key.
-  Result<void> take(const Value& value) {
-    std::array<std::byte, 8> scratch;
-    if (open_.empty()) {
-      if (value.tag == Tag::container) count(value.as_container());
-      input_.payload_ = {value.tag, keep(format::to_payload(value, scratch))};
-      return {};
-    }
+  static void set_value(NewItem& item, const Payload& payload) {
+    item.value_tag = payload.tag;
+    item.value = payload.bytes;
+  }
+
+  // The next element, key, or value of a key.
+  Result<void> take(const Data::Item& item) {
     Open& open = open_.back();
-    if (open.type == ContainerType::list) {
-      if (value.tag == Tag::container) count(value.as_container());
-      UTAN_ASSIGN(const format::Word word, edit_.make_word(Payload{value.tag, format::to_payload(value, scratch)}));
-      open.words.push_back(word);
+    if (open.type == ContainerType::list) return take_element(open, payload_of(item));
+    if (open.has_key) {
+      open.has_key = false;
+      set_value(open.items.back(), payload_of(item));
       return {};
     }
-    if (!open.has_key) {
-      UTAN_ASSIGN(open.key, keys_.encode(value));
-      if (open.key.bytes.data() != value.bytes.data()) {
-        const std::size_t order_size = open.key.order.size();
-        open.key.bytes = keep(open.key.bytes);
-        open.key.order = open.key.bytes.first(order_size);
-      }
-      open.has_key = true;
+    open.has_key = true;
+    NewItem& next = open.items.emplace_back();
+    if (format::is_text(item.tag)) [[likely]] {
+      next.key_tag = item.tag;
+      next.key = payload_of(item).bytes;
       return {};
     }
-    const Bytes payload = format::to_payload(value, scratch);
-    open.items.push_back(
-        NewItem{open.key, Payload{value.tag, payload.data() == scratch.data() ? keep(payload) : payload}});
-    open.has_key = false;
+    const Value value = item.value();
+    UTAN_ASSIGN(const format::EncodedKey key, keys_.encode(value));
+    next.key_tag = key.tag;
+    next.key = key.bytes.data() == value.bytes.data() ? key.bytes : parts_.memory.keep(key.bytes);
     return {};
   }
 
+  Result<void> take_element(Open& open, const Payload& payload) {
+    if (payload.tag == Tag::container) count(container_in(payload.bytes));
+    UTAN_ASSIGN(const format::Word word, edit_.make_word(payload));
+    open.words.push_back(word);
+    return {};
+  }
+
+  // A container begins or ends, stands here once more, or a single value is all there is.
+  Result<void> take_other(const Data::Item& item) {
+    switch (item.kind) {
+      case Data::Kind::begin: {
+        Open& open = open_.emplace_back(item.type, item.number, memory_);
+        if (item.type == ContainerType::list) {
+          open.words.reserve(item.size);
+        } else {
+          open.items.reserve(item.size);
+        }
+        return {};
+      }
+      case Data::Kind::end:
+        return close();
+      case Data::Kind::part:
+        if (contents_only_ && item.number == 0)
+          return Error(Code::invalid, "data that refers to itself can be stored whole, not merged into a container");
+        return take_container(ids_[item.number]);
+      default:
+        if (item.tag == Tag::container) return take_container(format::ObjectId{item.word});
+        input_.payload_ = payload_of(item);
+        return {};
+    }
+  }
+
+  // A container that is an element, the value of a key, or the whole.
+  Result<void> take_container(ObjectId id) {
+    const Payload payload{Tag::container, parts_.memory.keep(std::as_bytes(std::span(&id.value, 1)))};
+    if (!open_.empty()) {
+      Open& open = open_.back();
+      if (open.type == ContainerType::list) return take_element(open, payload);
+      open.has_key = false;
+      set_value(open.items.back(), payload);
+      return {};
+    }
+    count(id);
+    input_.payload_ = payload;
+    return {};
+  }
+
+  static format::EncodedKey key_of(const NewItem& item) { return format::made_key(item.key_tag, item.key); }
+
+  // A key with the first of what is compared, which mostly tells it from others.
+  struct Ranked {
+    std::uint64_t head;
+    const NewItem* item;
+
+    // Negative, zero or positive.
+    int compare(const Ranked& other) const {
+      if (head != other.head) [[likely]]
+        return head < other.head ? -1 : 1;
+      return format::compare_keys(key_of(*item), key_of(*other.item));
+    }
+  };
+  static Ranked rank(const NewItem& item) { return {format::head_of_key(key_of(item)), &item}; }
+
   // In order, and of equal keys the last value with the first spelling, as in a dict.
   void put_in_order(std::pmr::vector<NewItem>& items) {
-    const auto is_before = [](const NewItem& a, const NewItem& b) { return format::compare_keys(a.key, b.key) < 0; };
-    const auto is_not_before = [&is_before](const NewItem& a, const NewItem& b) { return !is_before(a, b); };
-    if (std::ranges::adjacent_find(items, is_not_before) == items.end()) return;
-    if (items.size() <= few) {
-      sort_few(items);
-    } else {
-      std::ranges::stable_sort(items, is_before);
+    if (items.size() <= few) return put_few_in_order(items);
+    Ranked before = rank(items.front());
+    bool in_order = true;
+    for (std::size_t i = 1; i < items.size() && in_order; ++i) {
+      const Ranked next = rank(items[i]);
+      in_order = before.compare(next) < 0;
+      before = next;
     }
-    std::size_t kept = 0;
+    if (in_order) return;
+    std::ranges::stable_sort(items, [](const NewItem& a, const NewItem& b) { return rank(a).compare(rank(b)) < 0; });
+    merge_equal(items);
+  }
+
+  // A document's fields, by insertion.
+  void put_few_in_order(std::pmr::vector<NewItem>& items) {
+    std::array<Ranked, few> ranked;
+    bool in_order = true;
+    bool has_equal = false;
     for (std::size_t i = 0; i < items.size(); ++i) {
-      if (kept > 0 && format::compare_keys(items[kept - 1].key, items[i].key) == 0) {
-        items[kept - 1].value = items[i].value;
+      const Ranked next = rank(items[i]);
+      std::size_t at = i;
+      for (; at > 0; --at) {
+        const int order = ranked[at - 1].compare(next);
+        has_equal = has_equal || order == 0;
+        if (order <= 0) break;
+        ranked[at] = ranked[at - 1];
+      }
+      in_order = in_order && at == i;
+      ranked[at] = next;
+    }
+    if (!in_order) {
+      std::pmr::vector<NewItem> sorted(memory_);
+      sorted.reserve(items.size());
+      for (std::size_t i = 0; i < items.size(); ++i) sorted.push_back(*ranked[i].item);
+      items = std::move(sorted);
+    }
+    if (has_equal) merge_equal(items);
+  }
+
+  static void merge_equal(std::pmr::vector<NewItem>& items) {
+    std::size_t kept = 0;
+    for (const NewItem& item : items) {
+      if (kept > 0 && rank(items[kept - 1]).compare(rank(item)) == 0) {
+        items[kept - 1].value_tag = item.value_tag;
+        items[kept - 1].value = item.value;
       } else {
-        items[kept++] = items[i];
+        items[kept++] = item;
       }
     }
     items.resize(kept);
-  }
-
-  // A document's fields, by insertion of the heads of their keys, which mostly tell them apart.
-  void sort_few(std::pmr::vector<NewItem>& items) {
-    struct Ranked {
-      std::uint64_t head;
-      std::size_t item;
-    };
-    std::array<Ranked, few> ranked;
-    const auto is_after = [&items](const Ranked& a, const Ranked& b) {
-      if (a.head != b.head) [[likely]]
-        return a.head > b.head;
-      return format::compare_keys(items[a.item].key, items[b.item].key) > 0;
-    };
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      const Ranked next{format::head_of_key(items[i].key), i};
-      std::size_t at = i;
-      for (; at > 0 && is_after(ranked[at - 1], next); --at) ranked[at] = ranked[at - 1];
-      ranked[at] = next;
-    }
-    std::pmr::vector<NewItem> sorted(memory_);
-    sorted.reserve(items.size());
-    for (std::size_t i = 0; i < items.size(); ++i) sorted.push_back(items[ranked[i].item]);
-    items = std::move(sorted);
   }
 
   Result<void> close() {
@@ -167,7 +226,7 @@ class InputMaker {
     if (open.type != ContainerType::list) {
       put_in_order(open.items);
       for (const NewItem& item : open.items) {
-        if (item.value.tag == Tag::container) count(container_in(item.value.bytes));
+        if (item.value_tag == Tag::container) count(container_in(item.value));
       }
     }
     if (outermost && contents_only_) {
@@ -182,7 +241,7 @@ class InputMaker {
     }
     const ObjectId id = ids_[open.number];
     roots_.emplace_back(open.number, ObjectEntry{root.value, ObjectEntry::make_what(id.generation(), open.type), 0});
-    return take(Value::container(id));
+    return take_container(id);
   }
 
   // Somebody names the container: one of those that are made, or one that was there.

@@ -47,24 +47,16 @@ Result<Item> item_of(const heap::View& view, const SortedItem& item) {
   return Item{item.key_tag, item.key, value, Offset{}};
 }
 
-// The value as a sorted block has it: itself, or where it lies.
-struct SortedValue {
-  Tag tag;
-  Bytes bytes;
-  std::uint64_t offset;
-};
-Result<void> make_sorted_value(heap::Build& build, const Payload& value, SortedValue& out) {
-  out.tag = value.tag;
-  out.bytes = value.bytes;
+// What a sorted block has of a value: itself, or, if it is too large, where it lies, which is then kept in `offset`.
+Result<void> make_sorted_value(heap::Build& build, Payload& value, std::uint64_t& offset) {
   if (value.bytes.size() <= format::sorted_value_size_max) return {};
   UTAN_ASSIGN(const Offset block, make_value(build, value));
-  out.offset = block.value;
-  out.tag = value.tag | Tag::large;
-  out.bytes = std::as_bytes(std::span(&out.offset, 1));
+  offset = block.value;
+  value = {value.tag | Tag::large, std::as_bytes(std::span(&offset, 1))};
   return {};
 }
-std::uint64_t sorted_value_size(const Payload& value) {
-  return value.bytes.size() <= format::sorted_value_size_max ? value.bytes.size() : sizeof(std::uint64_t);
+std::uint64_t sorted_value_size(std::uint64_t size) {
+  return size <= format::sorted_value_size_max ? size : sizeof(std::uint64_t);
 }
 
 // A record of an entry of a sorted block. Its value's own block, if it has one, is dropped.
@@ -193,10 +185,11 @@ Result<Offset> put_item(heap::Build& build, const Mapping& mapping, const FoundI
   const auto& place = where.form == Form::sorted ? std::get<tree::FoundSorted>(where.place) : nowhere;
   UTAN_ASSIGN(const bool fits,
               tree::sorted_fits(build.view(), root, ByteCount{where.there ? place.item.key.size() : key.bytes.size()},
-                                ByteCount{sorted_value_size(value)}, where.there ? &place.item : nullptr));
+                                ByteCount{sorted_value_size(value.bytes.size())}, where.there ? &place.item : nullptr));
   if (fits) {
-    SortedValue held;
-    UTAN_TRY(make_sorted_value(build, value, held));
+    Payload held = value;
+    std::uint64_t offset;
+    UTAN_TRY(make_sorted_value(build, held, offset));
     if (where.there) {
       UTAN_TRY(drop_item(build, where));
       return tree::replace_sorted(build, root, place, held.tag, held.bytes);
@@ -342,19 +335,22 @@ Result<Offset> load_table(heap::Build& build, std::span<const NewItem> items, st
   Offset root;
   for (const NewItem& item : items) {
     const Mapping mapping{ContainerType::table, root};
+    const EncodedKey key = format::made_key(item.key_tag, item.key);
     FoundItem where;
-    UTAN_TRY(find_item(build.view(), mapping, item.key, hash_seed, where));
-    UTAN_ASSIGN(root, put_item(build, mapping, where, item.key, item.value, hash_seed));
+    UTAN_TRY(find_item(build.view(), mapping, key, hash_seed, where));
+    UTAN_ASSIGN(root, put_item(build, mapping, where, key, Payload{item.value_tag, item.value}, hash_seed));
   }
   return root;
 }
 
-// Do all entries together fit into one sorted block?
-bool fit_into_sorted(std::span<const NewItem> items) {
+// Do all entries together fit into one sorted block, and, where `whole` is true, each value with its key?
+bool fit_into_sorted(std::span<const NewItem> items, bool& whole) {
   std::uint64_t size = sizeof(format::BlockHeader);
+  whole = true;
   for (const NewItem& item : items) {
-    if (item.key.bytes.size() > format::sorted_key_size_max) return false;
-    size += format::sorted_item_size(item.key.bytes.size(), sorted_value_size(item.value));
+    if (item.key.size() > format::sorted_key_size_max) return false;
+    whole = whole && item.value.size() <= format::sorted_value_size_max;
+    size += format::sorted_item_size(item.key.size(), sorted_value_size(item.value.size()));
     if (size > format::sorted_size_max) return false;
   }
   return true;
@@ -366,20 +362,23 @@ Result<Offset> load_mapping(heap::Build& build, ContainerType type, std::span<co
                             std::uint64_t hash_seed) {
   if (type == ContainerType::table) return load_table(build, items, hash_seed);
   if (items.empty()) return Offset{};
-  if (!fit_into_sorted(items)) {
+  bool whole = false;
+  if (!fit_into_sorted(items, whole)) {
     std::vector<Offset> records(items.size());
     for (std::size_t i = 0; i < items.size(); ++i) {
-      UTAN_ASSIGN(records[i], make_record(build, items[i].key.tag, items[i].key.bytes, items[i].value));
+      const NewItem& item = items[i];
+      UTAN_ASSIGN(records[i], make_record(build, item.key_tag, item.key, Payload{item.value_tag, item.value}));
     }
     return tree::load_ordered(build, records, tree::Ascending::known);
   }
-  NearMemory<2048> memory;
-  std::pmr::vector<SortedValue> values(items.size(), memory.resource());
-  std::pmr::vector<SortedItem> sorted(memory.resource());
-  sorted.reserve(items.size());
+  if (whole) return tree::make_sorted(build, items);
+  std::vector<SortedItem> sorted(items.begin(), items.end());
+  std::vector<std::uint64_t> offsets(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
-    UTAN_TRY(make_sorted_value(build, items[i].value, values[i]));
-    sorted.push_back(SortedItem{items[i].key.tag, items[i].key.bytes, values[i].tag, values[i].bytes});
+    Payload value{items[i].value_tag, items[i].value};
+    UTAN_TRY(make_sorted_value(build, value, offsets[i]));
+    sorted[i].value_tag = value.tag;
+    sorted[i].value = value.bytes;
   }
   return tree::make_sorted(build, sorted);
 }

@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "base/types.h"
 #include "format/key.h"
+#include "format/sorted.h"
 #include "format/word.h"
 #include "heap/build.h"
 #include "heap/view.h"
@@ -78,11 +79,8 @@ Result<Offset> join_mappings(heap::Build& build, const Mapping& left, const Mapp
 // Drops a dict's or collection's nodes, entries and values.
 Result<void> drop_mapping(heap::Build& build, const Mapping& mapping);
 
-// A new mapping of these entries. For dicts and collections in ascending order, without equal keys.
-struct NewItem {
-  format::EncodedKey key;
-  Payload value;
-};
+// A new mapping of these entries, whose values are whole. For dicts and collections in ascending order, without equal keys.
+using NewItem = format::SortedItem;
 Result<Offset> load_mapping(heap::Build& build, format::ContainerType type, std::span<const NewItem> items,
                             std::uint64_t hash_seed);
 

@@ -100,6 +100,25 @@ Result<ByteCount> used_of(const View& view, Offset root, const Block& block) {
   return size == 0 || std::memcmp(a, b, size) == 0;
 }
 
+// Copies them, mostly names of fields and numbers.
+[[gnu::always_inline]] inline void copy_few(std::byte* to, const std::byte* from, std::size_t size) {
+  if (size - 8 <= 8) {
+    std::uint64_t words[2];
+    std::memcpy(&words[0], from, 8);
+    std::memcpy(&words[1], from + size - 8, 8);
+    std::memcpy(to, &words[0], 8);
+    std::memcpy(to + size - 8, &words[1], 8);
+  } else if (size - 4 < 4) {
+    std::uint32_t words[2];
+    std::memcpy(&words[0], from, 4);
+    std::memcpy(&words[1], from + size - 4, 4);
+    std::memcpy(to, &words[0], 4);
+    std::memcpy(to + size - 4, &words[1], 4);
+  } else if (size != 0) {
+    std::memcpy(to, from, size);
+  }
+}
+
 // How `key` compares with the key of `item`. False: that one is damaged.
 bool compare(const EncodedKey& key, const SortedItem& item, int& order) {
   if (key.tag == Tag::string && item.key_tag == Tag::string) {
@@ -226,7 +245,7 @@ class Image {
 
  private:
   void add_bytes(std::span<const std::byte> bytes) {
-    if (!bytes.empty()) std::memcpy(bytes_.data() + size_, bytes.data(), bytes.size());
+    copy_few(bytes_.data() + size_, bytes.data(), bytes.size());
     size_ += bytes.size();
   }
   void add_slot(SortedSlot slot) {
@@ -367,7 +386,10 @@ Result<Offset> make_sorted(Build& build, std::span<const SortedItem> items) {
   Image image(items.size());
   EncodedKey before;
   for (const SortedItem& item : items) {
-    UTAN_ASSIGN(const EncodedKey key, format::stored_key(item.key_tag, item.key));
+    EncodedKey key = format::text_key(item.key_tag, item.key);
+    if (!format::is_text(item.key_tag)) {
+      UTAN_ASSIGN(key, format::stored_key(item.key_tag, item.key));
+    }
     DCHECK(image.is_empty() || format::compare_keys(before, key) < 0);
     before = key;
     image.add(item, format::sorted_hash(key.order));
