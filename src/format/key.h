@@ -139,7 +139,8 @@ inline std::uint64_t head_of_key(const EncodedKey& key) {
     std::memcpy(&words[1], bytes + size - 4, 4);
     order = words[0] | std::uint64_t{words[1]} << 8 * (size - 4);
   } else if (size > 0) {
-    order = std::to_integer<std::uint64_t>(bytes[0]) | std::to_integer<std::uint64_t>(bytes[size / 2]) << 8 * (size / 2) |
+    order = std::to_integer<std::uint64_t>(bytes[0]) |
+            std::to_integer<std::uint64_t>(bytes[size / 2]) << 8 * (size / 2) |
             std::to_integer<std::uint64_t>(bytes[size - 1]) << 8 * (size - 1);
   }
   return std::uint64_t{static_cast<std::uint8_t>(key.key_class)} << 56 | __builtin_bswap64(order) >> 8;

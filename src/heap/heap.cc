@@ -18,7 +18,7 @@ using format::size_classes;
 namespace {
 constexpr std::uint64_t growth_min = 256 * 1024;
 // The file grows by this part of its size, so that a small store stays small and a large one grows seldom.
-constexpr std::uint64_t growth_divisor = 32;
+constexpr std::uint64_t growth_divisor = 64;
 
 // Does `word` have exactly `count` bits, 1 to 4? A few instructions where there is none that counts bits.
 bool has_exactly(std::uint64_t word, std::uint32_t count) {

@@ -1,6 +1,7 @@
 #include "tree/object_table.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 namespace utan::tree {
@@ -15,13 +16,41 @@ using heap::View;
 
 namespace {
 
-// How many indices a subtree of `depth` levels of branches covers.
-constexpr std::uint64_t span(std::uint64_t depth) {
+constexpr std::uint64_t span_of(std::uint64_t depth) {
   std::uint64_t out = format::object_leaf_fanout;
   for (std::uint64_t i = 0; i < depth; ++i) out *= format::object_branch_fanout;
   return out;
 }
-static_assert(span(format::object_table_depth_max) > format::object_index_max);
+static_assert(span_of(format::object_table_depth_max) > format::object_index_max);
+
+// How many indices a subtree of `depth` levels of branches covers.
+std::uint64_t span(std::uint64_t depth) {
+  static constexpr auto spans = [] {
+    std::array<std::uint64_t, format::object_table_depth_max + 1> out{};
+    for (std::uint64_t i = 0; i < out.size(); ++i) out[i] = span_of(i);
+    return out;
+  }();
+  return spans[depth];
+}
+
+// The way to an index: which child to take of a branch with so many levels below it, and which entry of the leaf, at [0].
+// Divides by constants alone, which are multiplications.
+class Way {
+ public:
+  Way(std::uint64_t index, std::uint64_t depth) {
+    steps_[0] = index % format::object_leaf_fanout;
+    std::uint64_t rest = index / format::object_leaf_fanout;
+    for (std::uint64_t level = 1; level < depth; ++level) {
+      steps_[level] = rest % format::object_branch_fanout;
+      rest /= format::object_branch_fanout;
+    }
+    if (depth > 0) steps_[depth] = rest;
+  }
+  std::uint64_t operator[](std::uint64_t level) const { return steps_[level]; }
+
+ private:
+  std::array<std::uint64_t, format::object_table_depth_max + 1> steps_;
+};
 
 constexpr std::uint64_t branch_first_word = 2;
 constexpr std::uint64_t leaf_first_word = 2;
@@ -70,40 +99,36 @@ Result<Made<ObjectBranch>> editable_branch(Build& build, Offset offset, std::uin
 }
 
 // Sets the entry below `offset` and answers where the subtree is now.
-Result<Offset> set_below(Build& build, Offset offset, std::uint64_t depth, std::uint64_t index,
-                         const ObjectEntry& entry) {
+Result<Offset> set_below(Build& build, Offset offset, std::uint64_t depth, const Way& way, const ObjectEntry& entry) {
+  const std::uint64_t step = way[depth];
   if (depth == 0) {
-    UTAN_ASSIGN(const Made<ObjectLeaf> leaf, editable_leaf(build, offset, index));
-    heap::set_word(leaf.at, leaf_first_word + index * 2, entry.root);
-    heap::set_word(leaf.at, leaf_first_word + index * 2 + 1,
+    UTAN_ASSIGN(const Made<ObjectLeaf> leaf, editable_leaf(build, offset, step));
+    heap::set_word(leaf.at, leaf_first_word + step * 2, entry.root);
+    heap::set_word(leaf.at, leaf_first_word + step * 2 + 1,
                    std::uint64_t{entry.what} | (std::uint64_t{entry.links} << 32));
     return leaf.offset;
   }
-  const std::uint64_t below = span(depth - 1);
-  UTAN_ASSIGN(const Made<ObjectBranch> branch, editable_branch(build, offset, index / below));
-  const std::uint64_t place = branch_first_word + index / below;
-  const Offset child{branch.at->entries()[index / below]};
-  UTAN_ASSIGN(const Offset now, set_below(build, child, depth - 1, index % below, entry));
-  if (now != child) heap::set_word(branch.at, place, now.value);
+  UTAN_ASSIGN(const Made<ObjectBranch> branch, editable_branch(build, offset, step));
+  const Offset child{branch.at->entries()[step]};
+  UTAN_ASSIGN(const Offset now, set_below(build, child, depth - 1, way, entry));
+  if (now != child) heap::set_word(branch.at, branch_first_word + step, now.value);
   return branch.offset;
 }
 
 }  // namespace
 
 FoundObject find_below_branches(const View& view, const ObjectTable& table, format::ObjectId id) {
-  std::uint64_t index = id.index();
-  if (!table.root || table.depth > format::object_table_depth_max || index >= span(table.depth)) return {};
+  if (!table.root || table.depth > format::object_table_depth_max || id.index() >= span(table.depth)) return {};
+  const Way way(id.index(), table.depth);
   Offset at = table.root;
   for (std::uint64_t depth = table.depth; depth > 0; --depth) {
     const auto* branch = view.follow_node<ObjectBranch>(at, Kind::object_branch);
     if (branch == nullptr) return {Status::damaged, nullptr, at, Kind::object_branch};
-    const std::uint64_t below = span(depth - 1);
-    if (index / below >= branch->count()) return {};
-    at = Offset{branch->entries()[index / below]};
+    if (way[depth] >= branch->count()) return {};
+    at = Offset{branch->entries()[way[depth]]};
     if (!at) return {};
-    index %= below;
   }
-  return find_in_leaf(view, at, index, id);
+  return find_in_leaf(view, at, way[0], id);
 }
 
 Result<void> set_object(Build& build, ObjectTable& table, format::ObjectId id, const ObjectEntry& entry) {
@@ -119,7 +144,7 @@ Result<void> set_object(Build& build, ObjectTable& table, format::ObjectId id, c
     }
     ++table.depth;
   }
-  UTAN_ASSIGN(table.root, set_below(build, table.root, table.depth, index, entry));
+  UTAN_ASSIGN(table.root, set_below(build, table.root, table.depth, Way(index, table.depth), entry));
   return {};
 }
 
