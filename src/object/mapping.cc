@@ -16,6 +16,7 @@ using format::ContainerType;
 using format::EncodedKey;
 using format::Kind;
 using format::Tag;
+using tree::SortedBlock;
 using tree::SortedItem;
 using tree::Status;
 
@@ -76,14 +77,14 @@ Result<Offset> record_of(heap::Build& build, const SortedItem& item) {
 
 // A tree of the records of a sorted block's entries, which is dropped.
 Result<Offset> tree_of_sorted(heap::Build& build, Offset root) {
-  UTAN_ASSIGN(const Count count, tree::sorted_count(build.view(), root));
+  UTAN_ASSIGN(const SortedBlock block, tree::sorted_block(build.view(), root));
   std::vector<Offset> records;
-  for (std::uint64_t i = 0; i < count.value; ++i) {
-    UTAN_ASSIGN(const SortedItem item, tree::sorted_item(build.view(), root, i));
+  UTAN_TRY(tree::each_sorted(build.view(), root, block, [&](const SortedItem& item) -> Result<void> {
     UTAN_ASSIGN(const Offset record, record_of(build, item));
     records.push_back(record);
-  }
-  build.drop(root, build.view().follow<format::BlockHeader>(root, Kind::sorted));
+    return {};
+  }));
+  tree::drop_sorted(build, root, block);
   return tree::load_ordered(build, records);
 }
 
@@ -257,18 +258,18 @@ Result<std::pair<Offset, Offset>> split_mapping(heap::Build& build, const Mappin
   if (form == Form::table) return no_order();
   if (form == Form::empty) return Halves{};
   if (form == Form::ordered) return tree::split_ordered(build, mapping.root, rank);
-  UTAN_ASSIGN(const Count count, tree::sorted_count(build.view(), mapping.root));
+  UTAN_ASSIGN(const SortedBlock block, tree::sorted_block(build.view(), mapping.root));
   if (rank == 0) return Halves{Offset{}, mapping.root};
-  if (rank >= count.value) return Halves{mapping.root, Offset{}};
+  if (rank >= block.count) return Halves{mapping.root, Offset{}};
   std::vector<SortedItem> items;
-  for (std::uint64_t i = 0; i < count.value; ++i) {
-    UTAN_ASSIGN(const SortedItem item, tree::sorted_item(build.view(), mapping.root, i));
+  UTAN_TRY(tree::each_sorted(build.view(), mapping.root, block, [&](const SortedItem& item) -> Result<void> {
     items.push_back(item);
-  }
+    return {};
+  }));
   const std::span<const SortedItem> all(items);
   UTAN_ASSIGN(const Offset left, tree::make_sorted(build, all.first(rank)));
   UTAN_ASSIGN(const Offset right, tree::make_sorted(build, all.subspan(rank)));
-  build.drop(mapping.root, build.view().follow<format::BlockHeader>(mapping.root, Kind::sorted));
+  tree::drop_sorted(build, mapping.root, block);
   return Halves{left, right};
 }
 
@@ -283,18 +284,19 @@ Result<Offset> join_mappings(heap::Build& build, const Mapping& left, const Mapp
   if (left_form == Form::sorted && right_form == Form::sorted) {
     std::vector<SortedItem> items;
     std::uint64_t size = sizeof(format::BlockHeader);
-    for (const Offset root : {left_root, right_root}) {
-      UTAN_ASSIGN(const Count count, tree::sorted_count(build.view(), root));
-      for (std::uint64_t i = 0; i < count.value; ++i) {
-        UTAN_ASSIGN(const SortedItem item, tree::sorted_item(build.view(), root, i));
-        items.push_back(item);
-        size += format::sorted_item_size(item.key.size(), item.value.size());
-      }
-    }
+    const auto take = [&items, &size](const SortedItem& item) -> Result<void> {
+      items.push_back(item);
+      size += format::sorted_item_size(item.key.size(), item.value.size());
+      return {};
+    };
+    UTAN_ASSIGN(const SortedBlock left_block, tree::sorted_block(build.view(), left_root));
+    UTAN_ASSIGN(const SortedBlock right_block, tree::sorted_block(build.view(), right_root));
+    UTAN_TRY(tree::each_sorted(build.view(), left_root, left_block, take));
+    UTAN_TRY(tree::each_sorted(build.view(), right_root, right_block, take));
     if (size <= format::sorted_size_max) {
       UTAN_ASSIGN(const Offset both, tree::make_sorted(build, items));
-      build.drop(left_root, build.view().follow<format::BlockHeader>(left_root, Kind::sorted));
-      build.drop(right_root, build.view().follow<format::BlockHeader>(right_root, Kind::sorted));
+      tree::drop_sorted(build, left_root, left_block);
+      tree::drop_sorted(build, right_root, right_block);
       return both;
     }
   }
@@ -320,12 +322,11 @@ Result<void> drop_mapping(heap::Build& build, const Mapping& mapping) {
     }
     return tree::drop_ordered(build, mapping.root);
   }
-  UTAN_ASSIGN(const Count count, tree::sorted_count(build.view(), mapping.root));
-  for (std::uint64_t i = 0; i < count.value; ++i) {
-    UTAN_ASSIGN(const SortedItem item, tree::sorted_item(build.view(), mapping.root, i));
-    if (format::is_large(item.value_tag)) UTAN_TRY(drop_value(build, offset_in(item.value)));
-  }
-  build.drop(mapping.root, build.view().follow<format::BlockHeader>(mapping.root, Kind::sorted));
+  UTAN_ASSIGN(const SortedBlock block, tree::sorted_block(build.view(), mapping.root));
+  UTAN_TRY(tree::each_sorted(build.view(), mapping.root, block, [&build](const SortedItem& item) -> Result<void> {
+    return format::is_large(item.value_tag) ? drop_value(build, offset_in(item.value)) : Result<void>();
+  }));
+  tree::drop_sorted(build, mapping.root, block);
   return {};
 }
 
@@ -389,8 +390,7 @@ Result<void> ItemCursor::open() {
   if (form_ == Form::empty) {
     UTAN_ASSIGN(form_, form_of(view_, mapping_));
     if (form_ == Form::sorted) {
-      UTAN_ASSIGN(const Count count, tree::sorted_count(view_, mapping_.root));
-      count_ = count.value;
+      UTAN_ASSIGN(block_, tree::sorted_block(view_, mapping_.root));
     }
   }
   if (form_ == Form::ordered && !ordered_) ordered_.emplace(view_, mapping_.root);
@@ -400,9 +400,15 @@ Result<void> ItemCursor::open() {
 
 Result<void> ItemCursor::at_index(std::uint64_t index) {
   index_ = index;
-  valid_ = index < count_;
+  valid_ = index < block_.count;
   if (!valid_) return {};
-  UTAN_ASSIGN(const SortedItem item, tree::sorted_item(view_, mapping_.root, index));
+  SortedItem item;
+  if (!block_.read(index, item)) [[unlikely]]
+    return view_.damage(mapping_.root, Kind::sorted);
+  if (!format::is_large(item.value_tag)) [[likely]] {
+    item_ = Item{item.key_tag, item.key, Stored{item.value_tag, item.value, item.value.size()}, Offset{}};
+    return {};
+  }
   UTAN_ASSIGN(item_, item_of(view_, item));
   return {};
 }
@@ -424,7 +430,7 @@ Result<void> ItemCursor::seek_first() { return seek_rank(0); }
 
 Result<void> ItemCursor::seek_last() {
   UTAN_TRY(open());
-  if (form_ == Form::sorted) return at_index(count_ - 1);
+  if (form_ == Form::sorted) return at_index(block_.count - 1);
   if (form_ == Form::table) return no_order();
   if (form_ == Form::empty) return {};
   UTAN_TRY(ordered_->seek_last());

@@ -121,7 +121,7 @@ class ItemCursor {
   bool valid_ = false;
   Item item_;
   std::uint64_t index_ = 0;  // in a sorted block
-  std::uint64_t count_ = 0;
+  tree::SortedBlock block_;
   std::optional<tree::OrderedCursor> ordered_;
   std::optional<tree::TableWalk> table_;
 };

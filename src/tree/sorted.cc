@@ -42,18 +42,7 @@ static_assert([] {
   return true;
 }());
 
-// A block whose count is believed: its slots are inside the file, and `room` bytes from its start may be looked at.
-struct Block {
-  const Sorted* at = nullptr;  // null: there is no such block
-  std::uint64_t count = 0;
-  ByteCount room;
-
-  bool read(std::uint64_t index, SortedItem& out) const {
-    return format::read_sorted_item(at, count, index, room, out);
-  }
-  std::uint64_t slots_end() const { return Sorted::slots_end(count); }
-  std::uint64_t start(std::uint64_t index) const { return index == 0 ? slots_end() : at->slots()[index - 1].end(); }
-};
+using Block = SortedBlock;
 
 [[gnu::always_inline]] inline Block follow_block(const View& view, Offset root) {
   Block block;
@@ -318,12 +307,15 @@ FoundSorted find_sorted(const View& view, Offset root, const EncodedKey& key) {
   return out;
 }
 
+Result<SortedBlock> sorted_block(const View& view, Offset root) {
+  if (!root) return SortedBlock{};
+  const SortedBlock block = follow_block(view, root);
+  if (block.at == nullptr) return view.damage(root, Kind::sorted);
+  return block;
+}
+
 Result<SortedItem> sorted_item(const View& view, Offset root, std::uint64_t index) {
-  Block block;
-  if (root) {
-    block = follow_block(view, root);
-    if (block.at == nullptr) return view.damage(root, Kind::sorted);
-  }
+  UTAN_ASSIGN(const SortedBlock block, sorted_block(view, root));
   if (index >= block.count) return Error(Code::invalid, "there is no item " + std::to_string(index));
   SortedItem item;
   if (!block.read(index, item)) return view.damage(root, Kind::sorted);
@@ -331,9 +323,7 @@ Result<SortedItem> sorted_item(const View& view, Offset root, std::uint64_t inde
 }
 
 Result<Count> sorted_count(const View& view, Offset root) {
-  if (!root) return Count{};
-  const Block block = follow_block(view, root);
-  if (block.at == nullptr) return view.damage(root, Kind::sorted);
+  UTAN_ASSIGN(const SortedBlock block, sorted_block(view, root));
   return Count{block.count};
 }
 
@@ -399,12 +389,8 @@ Result<Offset> make_sorted(Build& build, std::span<const SortedItem> items) {
   return made.offset;
 }
 
-Result<void> drop_sorted(Build& build, Offset root) {
-  if (!root) return {};
-  const Block block = follow_block(build.view(), root);
-  if (block.at == nullptr) return build.view().damage(root, Kind::sorted);
-  build.drop(root, &block.at->header);
-  return {};
+void drop_sorted(Build& build, Offset root, const SortedBlock& block) {
+  if (block.at != nullptr) build.drop(root, &block.at->header);
 }
 
 }  // namespace utan::tree

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include "base/result.h"
 #include "base/types.h"
@@ -39,6 +40,33 @@ FoundSorted find_sorted(const heap::View& view, Offset root, const format::Encod
 // The same for those who only read, faster where the key is missing: `index` is then 0.
 FoundSorted look_up_sorted(const heap::View& view, Offset root, const format::EncodedKey& key);
 
+// A block whose count is believed: its slots are inside the file, and `room` bytes from its start may be looked at.
+struct SortedBlock {
+  const format::Sorted* at = nullptr;  // null: there is no such block
+  std::uint64_t count = 0;
+  ByteCount room;
+
+  // The item at `index`, which is below the count, in the order of keys. False: it is damaged.
+  bool read(std::uint64_t index, SortedItem& out) const {
+    return format::read_sorted_item(at, count, index, room, out);
+  }
+  std::uint64_t slots_end() const { return format::Sorted::slots_end(count); }
+  std::uint64_t start(std::uint64_t index) const { return index == 0 ? slots_end() : at->slots()[index - 1].end(); }
+};
+// Where `root` names no block, one without items.
+Result<SortedBlock> sorted_block(const heap::View& view, Offset root);
+// Calls `each(const SortedItem&) -> Result<void>` for every item, in order.
+template <class Each>
+Result<void> each_sorted(const heap::View& view, Offset root, const SortedBlock& block, Each&& each) {
+  for (std::uint64_t i = 0; i < block.count; ++i) {
+    SortedItem item;
+    if (!block.read(i, item)) [[unlikely]]
+      return view.damage(root, format::Kind::sorted);
+    UTAN_TRY(each(std::as_const(item)));
+  }
+  return {};
+}
+
 // The item at `index`, in the order of keys. Code::invalid if there is none.
 Result<SortedItem> sorted_item(const heap::View& view, Offset root, std::uint64_t index);
 Result<Count> sorted_count(const heap::View& view, Offset root);
@@ -60,7 +88,7 @@ Result<Offset> erase_sorted(heap::Build& build, Offset root, const FoundSorted& 
 
 // A new block of these items, which are in the order of their keys, each once.
 Result<Offset> make_sorted(heap::Build& build, std::span<const SortedItem> items);
-// Drops the block, but none that it names.
-Result<void> drop_sorted(heap::Build& build, Offset root);
+// Drops the block at `root`, but none that it names.
+void drop_sorted(heap::Build& build, Offset root, const SortedBlock& block);
 
 }  // namespace utan::tree

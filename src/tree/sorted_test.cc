@@ -296,7 +296,12 @@ TEST_F(SortedTest, IsMadeOfAllItemsAtOnceInABlockOfTheirSize) {
     expect_equal(view(), *made, model);
     if (!*made) continue;
     EXPECT_EQ(block(*made)->header.size_class, format::class_for(ByteCount{size}));
-    ASSERT_TRUE(commit([&](Build& build) { return drop_sorted(build, *made); }).ok());
+    const Result<Offset> dropped = commit([&](Build& build) -> Result<Offset> {
+      UTAN_ASSIGN(const SortedBlock there, sorted_block(build.view(), *made));
+      drop_sorted(build, *made, there);
+      return Offset{};
+    });
+    ASSERT_TRUE(dropped.ok());
     forget();
   }
   EXPECT_EQ(used_size(), 0U);
