@@ -39,8 +39,9 @@ def answer_frequent(index: Index) -> None:
 
 
 def answer_large(index: Index) -> None:
-    size_min = 100_000
-    with answered(f"The largest of the files with {size_min:,} bytes or more") as lines:
+    (largest, _), _ = index.by_size.last()
+    size_min = largest // 10
+    with answered(f"The files of {size_min:,} bytes or more, the largest first") as lines:
         count = index.by_size.count_range(low=(size_min,))
         for (size, path), _ in index.by_size.range(low=(size_min,), reverse=True, limit=SHOWN_MAX):
             lines.append(f"{size:11,}  {printable(path)}")
@@ -56,7 +57,7 @@ def answer_prefix(index: Index, prefix: bytes) -> None:
 
 
 def answer_changed(index: Index) -> None:
-    newest, _ = index.by_change.last()[0]
+    (newest, _), _ = index.by_change.last()
     since = newest - timedelta(days=1)
     with answered(f"The files changed since {since:%Y-%m-%d %H:%M:%S} UTC, the newest first") as lines:
         count = index.by_change.count_range(low=(since,))

@@ -1,4 +1,4 @@
-"""examples/demo_python runs on a small folder of odd files: a worker is killed, and what is in the store is what a count made
+"""The examples. examples/demo_python runs on a small folder of odd files: a worker is killed, and what is in the store is what a count made
 here says. What goes wrong is said."""
 
 import collections
@@ -185,6 +185,13 @@ def test_on_a_terminal_there_are_bars(tree):
 def test_a_small_folder_is_done_before_a_worker_can_be_killed(tmp_path):
     (tmp_path / "file.py").write_text("import json")
     assert "no worker was killed" in run(tmp_path)
+
+
+def test_the_program_of_the_readme_prints_what_it_says(tmp_path):
+    program = DEMO.parent / "hello.py"
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    said = re.findall(r"^ +print\(.*  # (.*?)(?:: a Dict .*)?$", program.read_text(), re.MULTILINE)
+    assert (done.stdout.splitlines(), done.stderr) == (said, "") and len(said) == 4
 
 
 def read_some(terminal):
