@@ -62,7 +62,7 @@ fi
 logged "$environment/bin/python" -m build --sdist --no-isolation --outdir "$package/new" .
 archive=$(basename "$package"/new/*.tar.gz)
 if ! cmp -s "$package/new/$archive" "$package/installed.tar.gz" || ! [[ -e $environment/installed ]]; then
-  echo "build_python: building the package, which takes some minutes the first time, and installing it into $environment" >&2
+  echo "build_python: building the package (the first time: some minutes) and installing it into $environment" >&2
   rm -f "$environment/installed" "$package"/*.whl "$package"/*.tar.gz
   mv "$package/new/$archive" "$package"
   update_source "$package/$archive"

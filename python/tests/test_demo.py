@@ -1,4 +1,4 @@
-"""The examples. examples/demo_python runs on a small folder of odd files: a worker is killed, and what is in the store is what a count made
+"""The examples. The demo runs on a small folder of odd files: a worker is killed, and what is in the store is what a count made
 here says. What goes wrong is said."""
 
 import collections

@@ -19,7 +19,7 @@ def test_the_stub_is_what_the_module_has():
 
 
 def test_mypy_accepts_what_is_right_and_finds_each_mistake():
-    run("-m", "mypy", "--strict", "--cache-dir", "build/mypy-cache", str(TYPED), "examples/demo_python")
+    run("-m", "mypy", "--strict", "--cache-dir", "build/mypy-cache", str(TYPED), "examples/hello.py", "examples/demo_python")
 
 
 def test_the_typed_example_runs(path):
