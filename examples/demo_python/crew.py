@@ -77,7 +77,8 @@ class Crew:
 
     def start(self) -> int:
         number = len(self.processes) + len(self.ends) + 1
-        process = multiprocessing.Process(target=run_worker, args=(self.index.db.path, self.root, number))
+        arguments = (self.index.db.path, self.root, number)
+        process = multiprocessing.Process(target=run_worker, args=arguments, daemon=True)  # ends with the parent
         process.start()
         self.processes[number] = process
         return number
