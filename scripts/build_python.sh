@@ -15,7 +15,13 @@ if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
   echo "build_python: $python is no Python 3.10 or newer; PYTHON=... names another one" >&2
   exit 1
 fi
-tag=$("$python" -c 'import sys; print(sys.implementation.cache_tag)')
+
+# who PYTHON: its kind and version, and where it is from, which is the same in its virtual environments.
+who() {
+  "$1" -c 'import sys; print(sys.implementation.cache_tag, sys.base_prefix)'
+}
+interpreter=$(who "$python")
+tag=${interpreter%% *}
 environment=build/python-venv-$tag
 package=build/python-package-$tag
 source=build/python-source-$tag
@@ -52,13 +58,16 @@ END
 }
 
 : >"$log"
-if ! [[ -x $environment/bin/pip ]]; then "$python" -m venv --clear "$environment" >&2; fi
+if ! [[ -x $environment/bin/pip && $(who "$environment/bin/python") == "$interpreter" ]]; then
+  "$python" -m venv --clear "$environment" >&2
+fi
 if ! cmp -s python/requirements.txt "$environment/requirements.txt"; then
   echo "build_python: installing what python/requirements.txt names into $environment" >&2
   logged "$environment/bin/pip" install --requirement python/requirements.txt
   cp python/requirements.txt "$environment/requirements.txt"
 fi
 
+rm -rf "$package/new"
 logged "$environment/bin/python" -m build --sdist --no-isolation --outdir "$package/new" .
 archive=$(basename "$package"/new/*.tar.gz)
 if ! cmp -s "$package/new/$archive" "$package/installed.tar.gz" || ! [[ -e $environment/installed ]]; then
