@@ -1,7 +1,7 @@
 # The front door. `make` lists what there is; the work is in CMakePresets.json and scripts/.
 MAKEFLAGS += --no-print-directory
 JOBS ?= $(shell nproc)
-export JOBS
+export JOBS DIR
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test bench torture check format clean
 
@@ -13,14 +13,15 @@ setup: ## install the Debian packages that are missing (for all targets; each al
 	@scripts/setup.sh all
 
 build: ## the libraries and examples, optimised, in build/release
-	@scripts/setup.sh demo
+	@scripts/setup.sh build
 	cmake --preset release -DUTAN_TESTS=OFF -DUTAN_BENCH=OFF
 	cmake --build --preset release --parallel $(JOBS)
 
-demo: build ## see it work: several processes, one store, killed and continued (DIR=folder to index; the C++ headers)
-	build/release/examples/utan_demo $(if $(DIR),"$(DIR)")
+demo: ## see it work: Python processes share a store, one is killed, another goes on (DIR=folder to index)
+	@scripts/setup.sh demo
+	@environment=$$(scripts/build_python.sh) && "$$environment/bin/python" examples/demo_python/main.py $${DIR:+"$$DIR"}
 
-test: ## all tests: debug, sanitizers, release, models, house rules
+test: ## all tests: debug, sanitizers, release, Python, models, house rules
 	@scripts/setup.sh test
 	@scripts/test.sh
 

@@ -1,24 +1,26 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing for a purpose, and says which. Does nothing, fast, if none is.
 #
-#   setup.sh demo | test | check | bench | fuzz | all
+#   setup.sh build | demo | test | check | bench | fuzz | all
 set -euo pipefail
 
-demo=(g++ make cmake ninja-build libxxhash-dev nlohmann-json3-dev)
-check=("${demo[@]}" git python3 libgtest-dev clang-14 clang-tidy-14 clang-format-14)
-test=("${demo[@]}" git python3 python3-dev python3-venv pkg-config libgtest-dev clang-format-14 spin)
-bench=("${demo[@]}" python3 python3-venv pkg-config libgtest-dev libabsl-dev libtkrzw-dev liblmdb-dev
+build=(g++ make cmake ninja-build libxxhash-dev nlohmann-json3-dev)
+demo=("${build[@]}" python3 python3-dev python3-venv)
+check=("${build[@]}" git python3 libgtest-dev clang-14 clang-tidy-14 clang-format-14)
+test=("${demo[@]}" git pkg-config libgtest-dev clang-format-14 spin)
+bench=("${build[@]}" python3 python3-venv pkg-config libgtest-dev libabsl-dev libtkrzw-dev liblmdb-dev
        libmsgpack-cxx-dev)
-fuzz=("${demo[@]}" clang-14 libclang-rt-14-dev)
+fuzz=("${build[@]}" clang-14 libclang-rt-14-dev)
 
 case ${1-} in
+  build) wanted=("${build[@]}") ;;
   demo) wanted=("${demo[@]}") ;;
   check) wanted=("${check[@]}") ;;
   test) wanted=("${test[@]}") ;;
   bench) wanted=("${bench[@]}") ;;
   fuzz) wanted=("${fuzz[@]}") ;;
   all) mapfile -t wanted < <(printf '%s\n' "${check[@]}" "${test[@]}" "${bench[@]}" "${fuzz[@]}" | sort -u) ;;
-  *) echo "usage: setup.sh demo | test | check | bench | fuzz | all" >&2; exit 2 ;;
+  *) echo "usage: setup.sh build | demo | test | check | bench | fuzz | all" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then

@@ -7,7 +7,7 @@
 #   release   tests with the label small on what users get, among them the installed package
 #   models    the quick part of the model checking
 #   house     include table, files that nothing reaches, format
-#   python    the Python package
+#   python    the Python package as it is published, its types, and the demo
 #
 #   JOBS=N    how much at once (the number of processors)
 #   test.sh PHASE...  only these; without a name: all, cheapest first
