@@ -12,26 +12,7 @@ export CMAKE_BUILD_PARALLEL_LEVEL=$jobs PIP_DISABLE_PIP_VERSION_CHECK=1
 
 tag=$("$python" -c 'import sys; print(sys.implementation.cache_tag)')
 environment=build/python-venv-$tag
-mkdir -p build
-
-# The files that the package is made of, as one number.
-fingerprint() {
-  git ls-files -z --cached --others --exclude-standard -- CMakeLists.txt pyproject.toml cmake include src python README.md LICENSE |
-    while IFS= read -r -d '' file; do if [[ -e $file ]]; then printf '%s\0' "$file"; fi; done |
-    xargs -0 sha256sum | sha256sum | cut -d ' ' -f 1
-}
-
-if ! [[ -x $environment/bin/python ]]; then "$python" -m venv "$environment"; fi
-if ! cmp -s python/tests/requirements.txt "$environment/requirements.txt"; then
-  "$environment/bin/pip" install --quiet --requirement python/tests/requirements.txt
-  cp python/tests/requirements.txt "$environment/requirements.txt"
-fi
-now=$(fingerprint)
-if [[ $now != $(cat "$environment/installed" 2>/dev/null || true) ]]; then
-  "$environment/bin/pip" install --quiet --no-deps --no-build-isolation --force-reinstall . >"build/python-$tag.log" 2>&1 ||
-    { cat "build/python-$tag.log"; exit 1; }
-  echo "$now" >"$environment/installed"
-fi
+scripts/install_python.sh "$environment" python/tests/requirements.txt
 
 if [[ ${1-} == package ]]; then
   shift

@@ -1,0 +1,65 @@
+"""What is stored: keys, values, documents and orders, computed from a seed.
+
+Every key that a loop gets is an object of its own, made for that loop: it is not interned, and its hash is not cached.
+"""
+
+import random
+
+KEY_SIZE = 16
+VALUE_SIZE = 100
+LIST_VALUE_MAX = 1 << 40
+NAME_SIZES = (4, 20)
+
+
+class Workload:
+    """`count` records. Keys are numbered from 0; a value belongs to a number and a version."""
+
+    def __init__(self, seed, count):
+        self.seed = seed
+        self.count = count
+        self._key_bytes = self._bytes("keys", count * (KEY_SIZE // 2))
+        self._values = {}
+
+    def _chance(self, purpose):
+        return random.Random(f"{self.seed} {purpose}")
+
+    def _bytes(self, purpose, size):
+        return self._chance(purpose).randbytes(size)
+
+    def key(self, number):
+        """A fresh string of 16 hexadecimal digits."""
+        half = KEY_SIZE // 2
+        return self._key_bytes[number * half:(number + 1) * half].hex()
+
+    def keys(self, numbers, key_type=str):
+        """Fresh objects of the type that a system takes without converting it."""
+        if key_type is str:
+            return [self.key(number) for number in numbers]
+        return [self.key(number).encode() for number in numbers]
+
+    def value(self, number, version=0):
+        """A fresh bytes object."""
+        if version not in self._values:
+            self._values[version] = self._bytes(f"values {version}", self.count * VALUE_SIZE)
+        return self._values[version][number * VALUE_SIZE:(number + 1) * VALUE_SIZE]
+
+    def values(self, numbers, version=0):
+        return [self.value(number, version) for number in numbers]
+
+    def order(self, purpose):
+        """All numbers in a random order, another one for every purpose."""
+        return self._chance(f"order {purpose}").sample(range(self.count), self.count)
+
+    def integers(self):
+        """What a list holds: integers of up to 40 bits."""
+        chance = self._chance("integers")
+        return [chance.randrange(LIST_VALUE_MAX) for _ in range(self.count)]
+
+    def name(self, number, version=0):
+        """A fresh string of 4 to 20 letters, that a document has under "name"."""
+        chance = self._chance(f"name {number} {version}")
+        return "".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=chance.randint(*NAME_SIZES)))
+
+    def document(self, number):
+        name = self.name(number)
+        return {"name": name, "age": number % 90, "mails": [f"{name}@example.org", f"{name}@example.net"]}
