@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 
 def measure(task):
-    place = SimpleNamespace(folder=task["folder"], other_core=task["other_core"])
+    place = SimpleNamespace(folder=task["folder"], server_core=task["server_core"])
     section = task["section"]
     if section == "import":
         import opening

@@ -21,7 +21,7 @@ from workload import Workload
 
 COUNT = 2000
 WORKLOAD = Workload(7, COUNT)
-PLACE = SimpleNamespace(folder="", other_core=0)
+PLACE = SimpleNamespace(folder="", server_core=0)
 DUE = 500  # one operation in so many is done wrongly
 
 # The other process of the section nested: commits nothing, and says that it did.

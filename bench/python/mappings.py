@@ -2,7 +2,7 @@
 
 A system for it is a class with
   settings, key_type     what is said about it in the report; str or bytes
-  open(place), close()   place.folder is empty and its own; place.other_core is for a server that it needs
+  open(place), close()   place.folder is empty and its own; place.server_core is for a server
   version()
   load(records)          stores (key, value) pairs the fastest way; not timed
   names(is_writing)      what the statements of a phase use

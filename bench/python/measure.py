@@ -3,8 +3,8 @@
 
     measure.py --out FILE --work FOLDER [--quick] [--systems a,b] [--seed N]
 
-Every system and round is a process of its own, pinned to a core, with a fresh folder; the other core is for servers and
-for other processes that a system needs. Systems take turns within a round. See ../README.md. Ends with 1 if anything was
+Every system and round is a process of its own, pinned to a core, with a fresh folder. A server that a system needs has the
+same core: waking another one takes longer, which was measured. Another process that commits has another core. Systems take turns within a round. See ../README.md. Ends with 1 if anything was
 wrong. Uses the standard library alone; the adapters need what requirements.txt names.
 """
 
@@ -75,7 +75,8 @@ class Bench:
         """What a child measured, or {"error"}. It and what it started are ended if it takes too long."""
         out = self._work / "outcome.json"
         out.unlink(missing_ok=True)
-        task.update(folder=str(folder), core=self._core, other_core=self._other_core, out=str(out), seed=self.settings.seed)
+        task.update(folder=str(folder), core=self._core, server_core=self._core, other_core=self._other_core, out=str(out),
+                    seed=self.settings.seed)
         process = subprocess.Popen([sys.executable, CHILD, json.dumps(task)], stdin=subprocess.DEVNULL,
                                    stderr=subprocess.PIPE, text=True, start_new_session=True)
         try:

@@ -10,14 +10,14 @@ def pin(core):
 
 
 class Mapping:
-    settings = "Manager().dict(); the server process is on the other core"
+    settings = "Manager().dict(); the server process is on the same core"
     key_type = str
     put = "store[key] = value"
     get = "value = store[key]"
 
     def open(self, place):
         self.manager = multiprocessing.managers.SyncManager()
-        self.manager.start(initializer=pin, initargs=(place.other_core,))
+        self.manager.start(initializer=pin, initargs=(place.server_core,))
         self.store = self._make()
 
     def _make(self):
@@ -40,7 +40,7 @@ class Mapping:
 
 
 class List(Mapping):
-    settings = "Manager().list(); the server process is on the other core"
+    settings = "Manager().list(); the server process is on the same core"
     append = "store.append(value)"
     index = "value = store[key]"
 

@@ -7,7 +7,7 @@ import tempfile
 
 import redis
 
-SETTINGS = "a server on a Unix socket, on the other core, nothing saved to disk; redis-py with hiredis, one connection"
+SETTINGS = "a server on a Unix socket, on the same core, nothing saved to disk; redis-py with hiredis, one connection"
 READY = "ready to accept connections"
 BATCH_SIZE = 1000
 
@@ -39,7 +39,7 @@ class Mapping:
     def open(self, place):
         # Not in the place's folder: the path of a socket may have 107 characters.
         self.folder = tempfile.mkdtemp(prefix="utan-bench-")
-        self.server = start_server(self.folder, f"{self.folder}/redis", place.other_core)
+        self.server = start_server(self.folder, f"{self.folder}/redis", place.server_core)
         self.store = redis.Redis(unix_socket_path=f"{self.folder}/redis", single_connection_client=True)
         self._server_version = self.store.info("server")["redis_version"]
 

@@ -92,12 +92,12 @@ class Nested(Mapping):
 
 
 class NestedShared(Nested):
-    """Clients of a ZEO server on the other core. Without server_sync a client may not have heard of a commit yet when
+    """Clients of a ZEO server. Without server_sync a client may not have heard of a commit yet when
     its new transaction begins, and reads what was before."""
 
-    settings = ("the same by way of ZEO: the server, with FileStorage without its fsync, on a Unix socket and the other core; "
-                "clients with server_sync, so that a new transaction sees what was committed before it began; connection.sync() "
-                "opens a new transaction")
+    settings = ("the same by way of ZEO: the server, with FileStorage without its fsync, on a Unix socket and the reader's core; "
+                "clients with server_sync, so that a new transaction sees what was committed before it began; "
+                "connection.sync() opens a new transaction")
     is_shared = True
     get = None  # alone it is measured without a server
     get_after_commit = 'sync()\nvalue = root["store"][key]["name"]'
@@ -107,7 +107,7 @@ class NestedShared(Nested):
         root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         self.server = subprocess.Popen([sys.executable, "-c", code, root, "-a", self._socket(place), "-f",
                                         f"{place.folder}/bench.zodb"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        os.sched_setaffinity(self.server.pid, {place.other_core})
+        os.sched_setaffinity(self.server.pid, {place.server_core})
         self.attach(place)
 
     def _socket(self, place):
