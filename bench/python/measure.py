@@ -4,8 +4,9 @@
     measure.py --out FILE --work FOLDER [--quick] [--systems a,b] [--seed N]
 
 Every system and round is a process of its own, pinned to a core, with a fresh folder. A server that a system needs has the
-same core: waking another one takes longer, which was measured. Another process that commits has another core. Systems take turns within a round. See ../README.md. Ends with 1 if anything was
-wrong. Uses the standard library alone; the adapters need what requirements.txt names.
+same core: waking another one takes longer, which was measured. Another process that commits has another core. Systems take
+turns within a round. See ../README.md. Ends with 1 if anything was wrong. Uses the standard library alone; the adapters
+need what requirements.txt names.
 """
 
 import argparse
@@ -33,7 +34,7 @@ class Settings:
     opened_record_count: int = 1_000_000
     round_count: int = 3
     open_count: int = 10
-    seconds: float = 0.5  # for each phase of a system
+    seconds: float = 0.4  # for each phase of a system in a round
     seed: int = 42
 
     def make_quick(self):

@@ -67,6 +67,7 @@ def summarise_section(run, section):
             "cpu_share": {phase: summary([line[f"{phase}.cpu_share"] for line in lines if f"{phase}.cpu_share" in line])
                           for phase in phases},
             "preempted_count": summary([line["preempted_count"] for line in lines]),
+            "record_count": summary([line["record_count"] for line in lines if "record_count" in line]),
         }
     ratios = {ours: {peer: {phase: ratios_within_rounds(net[peer][phase], net[ours][phase]) for phase in PHASES[section]}
                      for peer in net if peer not in OURS[section]}
@@ -155,6 +156,7 @@ def phase_table(section, phases):
 
 
 def counts(section, phases, whole):
+    """Who was measured over fewer operations than all, and over how many."""
     said = []
     for system, entry in section["systems"].items():
         if system == "control":
@@ -163,6 +165,9 @@ def counts(section, phases, whole):
                if entry["count"][phase] and entry["count"][phase]["min"] < whole and phase != "read_after_commit"]
         few += [f"{phase} {entry['count'][phase]['median']:,.0f}" for phase in phases
                 if phase == "read_after_commit" and entry["count"][phase]]
+        held = entry["record_count"]
+        if held and held["min"] < whole:
+            few.append(f"of {held['median']:,.0f} records held")
         if few:
             said.append(f"{system}: {', '.join(few)}")
     return said
@@ -178,8 +183,8 @@ def section_markdown(name, section, settings):
     whole = settings["document_count"] if name == "nested" else settings["record_count"]
     few = counts(section, phases, whole)
     if few:
-        out.append(f"Operations measured, where {settings['seconds']:g} s a phase did not do for all (median of the rounds): "
-                   + "; ".join(few) + ". Nothing is extrapolated; stores were filled to the end all the same.\n")
+        out.append(f"Operations measured, where {settings['seconds']:g} s in a round did not do for all (median of the rounds): "
+                   + "; ".join(few) + ". Nothing is extrapolated.\n")
     return out
 
 

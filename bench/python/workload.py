@@ -11,25 +11,31 @@ LIST_VALUE_MAX = 1 << 40
 NAME_SIZES = (4, 20)
 
 
+BLOCK_SIZE = 1000  # records whose bytes are made together, so that one record can be had without all
+
+
 class Workload:
     """`count` records. Keys are numbered from 0; a value belongs to a number and a version."""
 
     def __init__(self, seed, count):
         self.seed = seed
         self.count = count
-        self._key_bytes = self._bytes("keys", count * (KEY_SIZE // 2))
-        self._values = {}
+        self._blocks = {}
 
     def _chance(self, purpose):
         return random.Random(f"{self.seed} {purpose}")
 
-    def _bytes(self, purpose, size):
-        return self._chance(purpose).randbytes(size)
+    def _bytes(self, purpose, number, size):
+        """`size` bytes that are `number`'s own."""
+        block, at = divmod(number, BLOCK_SIZE)
+        name = purpose, block
+        if name not in self._blocks:
+            self._blocks[name] = self._chance(f"{purpose} {block}").randbytes(BLOCK_SIZE * size)
+        return self._blocks[name][at * size:(at + 1) * size]
 
     def key(self, number):
         """A fresh string of 16 hexadecimal digits."""
-        half = KEY_SIZE // 2
-        return self._key_bytes[number * half:(number + 1) * half].hex()
+        return self._bytes("keys", number, KEY_SIZE // 2).hex()
 
     def keys(self, numbers, key_type=str):
         """Fresh objects of the type that a system takes without converting it."""
@@ -39,9 +45,7 @@ class Workload:
 
     def value(self, number, version=0):
         """A fresh bytes object."""
-        if version not in self._values:
-            self._values[version] = self._bytes(f"values {version}", self.count * VALUE_SIZE)
-        return self._values[version][number * VALUE_SIZE:(number + 1) * VALUE_SIZE]
+        return self._bytes(f"values {version}", number, VALUE_SIZE)
 
     def values(self, numbers, version=0):
         return [self.value(number, version) for number in numbers]
