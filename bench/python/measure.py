@@ -150,6 +150,7 @@ def main():
     parser.add_argument("--systems", default="")
     parser.add_argument("--seed", type=int, default=Settings.seed)
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the child is ended, too
 
     settings = Settings(seed=arguments.seed)
     if arguments.quick:

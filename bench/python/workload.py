@@ -25,30 +25,31 @@ class Workload:
     def _chance(self, purpose):
         return random.Random(f"{self.seed} {purpose}")
 
-    def _bytes(self, purpose, number, size):
-        """`size` bytes that are `number`'s own."""
-        block, at = divmod(number, BLOCK_SIZE)
-        name = purpose, block
-        if name not in self._blocks:
-            self._blocks[name] = self._chance(f"{purpose} {block}").randbytes(BLOCK_SIZE * size)
-        return self._blocks[name][at * size:(at + 1) * size]
-
-    def key(self, number):
-        """A fresh string of 16 hexadecimal digits."""
-        return self._bytes("keys", number, KEY_SIZE // 2).hex()
+    def _bytes(self, purpose, numbers, size):
+        """Of each number `size` bytes that are its own."""
+        blocks = self._blocks.setdefault(purpose, {})
+        out = []
+        for number in numbers:
+            block, at = divmod(number, BLOCK_SIZE)
+            if block not in blocks:
+                blocks[block] = self._chance(f"{purpose} {block}").randbytes(BLOCK_SIZE * size)
+            out.append(blocks[block][at * size:(at + 1) * size])
+        return out
 
     def keys(self, numbers, key_type=str):
-        """Fresh objects of the type that a system takes without converting it."""
-        if key_type is str:
-            return [self.key(number) for number in numbers]
-        return [self.key(number).encode() for number in numbers]
+        """Fresh strings of 16 hexadecimal digits, or bytes for a system that would have to convert them."""
+        digits = [half.hex() for half in self._bytes("keys", numbers, KEY_SIZE // 2)]
+        return digits if key_type is str else [text.encode() for text in digits]
 
-    def value(self, number, version=0):
-        """A fresh bytes object."""
-        return self._bytes(f"values {version}", number, VALUE_SIZE)
+    def key(self, number):
+        return self.keys([number])[0]
 
     def values(self, numbers, version=0):
-        return [self.value(number, version) for number in numbers]
+        """Fresh bytes objects."""
+        return self._bytes(f"values {version}", numbers, VALUE_SIZE)
+
+    def value(self, number, version=0):
+        return self.values([number], version)[0]
 
     def order(self, purpose):
         """All numbers in a random order, another one for every purpose."""
