@@ -34,12 +34,12 @@ class Settings:
     opened_record_count: int = 1_000_000
     round_count: int = 3
     open_count: int = 10
-    seconds: float = 0.4  # for each phase of a system in a round
+    seconds: float = 0.3  # for each phase of a system in a round
     seed: int = 42
 
     def make_quick(self):
         self.record_count, self.document_count, self.opened_record_count = 20_000, 2_000, 200_000
-        self.round_count, self.open_count, self.seconds = 2, 4, 0.15
+        self.round_count, self.open_count, self.seconds = 2, 3, 0.1
 
 
 class Bench:
