@@ -1,14 +1,17 @@
 #!/bin/sh
-# Builds and runs the benchmark and writes bench/results/latest.{md,json,png}; QUICK=1: quick.{md,json,png}.
+# Builds and runs the benchmark and writes bench/results/latest.{md,json,png}, and of the Python package python.{md,json,png};
+# QUICK=1: quick.{md,json,png} and python-quick.{md,json,png}.
 #
-#   QUICK=1        fewer records and rounds, under three minutes in total
+#   QUICK=1        fewer records and rounds, under four minutes in total
 #   WORK=DIR       where stores are made and removed again (bench/results/work)
-#   SYSTEMS=a,b    only these of utan,absl,unordered_map,map,vector,tkrzw,lmdb
-#   SECTIONS=a,b   only these of point,ordered,lists,documents,shared,growth
+#   SYSTEMS=a,b    only these of utan,absl,unordered_map,map,vector,tkrzw,lmdb; of Python's: the first words of their names
+#   SECTIONS=a,b   only these of point,ordered,lists,documents,shared,growth,python
 #   BENCH_DATE=T   the date that results carry (today)
-#   PEERS_ONLY=1   without Utan, to test the harness
+#   PEERS_ONLY=1   without Utan, to test the harness; without the section python
+#   PYTHON=P       the interpreter for the section python (python3)
 #
-# Results of a run with SYSTEMS, SECTIONS or PEERS_ONLY go to bench/results/partial.*, so as not to pass for a whole one.
+# Results of a run with SYSTEMS, some of the sections or PEERS_ONLY go to bench/results/partial.* and, with SYSTEMS, to
+# python-partial.*, so as not to pass for a whole one. SECTIONS=python is the whole of Python's.
 # Ends with an error if anything measured was wrong, not if a target was missed: the report says which.
 set -eu
 cd "$(dirname "$0")/.."
@@ -18,45 +21,70 @@ work=${WORK:-$results/work}
 date=${BENCH_DATE:-$(date -u +%Y-%m-%d)}
 mkdir -p "$results" "$work"
 
-if [ -n "${PEERS_ONLY:-}" ]; then
-  build=build/bench
-  cmake -S bench -B "$build" -DCMAKE_BUILD_TYPE=Release >&2
-else
-  build=build/release
-  cmake --preset release -DUTAN_BENCH=ON >&2
+# SECTIONS without "python" is for the program; has_program and has_python are empty if there is nothing to do.
+sections=$(echo "${SECTIONS:-}" | tr ',' '\n' | grep -vx python | paste -s -d , -)
+has_program=1
+has_python=1
+if [ -n "${SECTIONS:-}" ]; then
+  has_program=$sections
+  case ",$SECTIONS," in *,python,*) ;; *) has_python= ;; esac
 fi
-cmake --build "$build" --target utan_bench utan_bench_harness_test utan_bench_containers_test >&2
-program=$(find "$build" -type f -name utan_bench | head -n 1)
-"${program}_harness_test" >&2
-"${program}_containers_test" >&2
+if [ -n "${PEERS_ONLY:-}" ]; then has_python=; fi
 
-if [ -n "${QUICK:-}" ]; then
-  name=quick
-  report_options=--quick
-  set -- --records 200000 --overwrites 2000000 --rounds 3 --sharing-rounds 3 --seconds 0.5 \
-    --documents 10000 --container-rounds 2 --list-inserts 20000 --list-insert-seconds 0.3
-else
-  name=latest
-  report_options=
-  set --
-fi
-if [ -n "${SYSTEMS:-}${SECTIONS:-}${PEERS_ONLY:-}" ]; then name=partial; fi
+# draw PROGRAM NAME: the picture needs matplotlib, in an environment of this tree. Without a network there is none, and all
+# else is there.
+draw() {
+  if [ ! -x .venv/bin/python ]; then python3 -m venv .venv || true; fi
+  if ! .venv/bin/python -c 'import matplotlib' 2>/dev/null; then
+    .venv/bin/python -m pip install --quiet -r bench/requirements.txt >&2 || true
+  fi
+  if .venv/bin/python "$1" "$results/$2.json" "$results/$2.png"; then
+    echo "bench: $results/$2.md, .json, .png" >&2
+  else
+    echo "bench: $results/$2.md, .json (no picture: matplotlib is missing)" >&2
+  fi
+}
 
-raw=$work/raw.jsonl
+measure_program() {
+  if [ -n "${PEERS_ONLY:-}" ]; then
+    build=build/bench
+    cmake -S bench -B "$build" -DCMAKE_BUILD_TYPE=Release >&2
+  else
+    build=build/release
+    cmake --preset release -DUTAN_BENCH=ON >&2
+  fi
+  cmake --build "$build" --target utan_bench utan_bench_harness_test utan_bench_containers_test >&2
+  program=$(find "$build" -type f -name utan_bench | head -n 1)
+  "${program}_harness_test" >&2
+  "${program}_containers_test" >&2
+
+  if [ -n "${QUICK:-}" ]; then
+    name=quick
+    report_options=--quick
+    set -- --records 200000 --overwrites 2000000 --rounds 3 --sharing-rounds 3 --seconds 0.5 \
+      --documents 10000 --container-rounds 2 --list-inserts 20000 --list-insert-seconds 0.3
+  else
+    name=latest
+    report_options=
+    set --
+  fi
+  if [ -n "${SYSTEMS:-}$sections${PEERS_ONLY:-}" ]; then name=partial; fi
+
+  raw=$work/raw.jsonl
+  "$program" --out "$raw" --work "$work" ${SYSTEMS:+--systems "$SYSTEMS"} ${sections:+--sections "$sections"} "$@" || status=$?
+  python3 bench/report.py "$raw" --json "$results/$name.json" --markdown "$results/$name.md" --date "$date" $report_options \
+    --work-filesystem "$(df --output=fstype "$work" | tail -n 1)"
+  draw bench/picture.py "$name"
+}
+
+measure_python() {
+  name=python${QUICK:+-quick}
+  if [ -n "${SYSTEMS:-}" ]; then name=python-partial; fi
+  WORK=$work BENCH_DATE=$date bench/python/run.sh "$results/$name" || status=$?
+  if [ -e "$results/$name.json" ]; then draw bench/python/python_picture.py "$name"; fi
+}
+
 status=0
-"$program" --out "$raw" --work "$work" ${SYSTEMS:+--systems "$SYSTEMS"} ${SECTIONS:+--sections "$SECTIONS"} "$@" || status=$?
-
-python3 bench/report.py "$raw" --json "$results/$name.json" --markdown "$results/$name.md" --date "$date" $report_options \
-  --work-filesystem "$(df --output=fstype "$work" | tail -n 1)"
-
-# The picture needs matplotlib, in an environment of this tree. Without a network there is none, and all else is there.
-if [ ! -x .venv/bin/python ]; then python3 -m venv .venv || true; fi
-if ! .venv/bin/python -c 'import matplotlib' 2>/dev/null; then
-  .venv/bin/python -m pip install --quiet -r bench/requirements.txt >&2 || true
-fi
-if .venv/bin/python bench/picture.py "$results/$name.json" "$results/$name.png"; then
-  echo "bench: $results/$name.md, .json, .png" >&2
-else
-  echo "bench: $results/$name.md, .json (no picture: matplotlib is missing)" >&2
-fi
+if [ -n "$has_program" ]; then measure_program; fi
+if [ -n "$has_python" ]; then measure_python; fi
 exit "$status"
