@@ -238,6 +238,10 @@ PyModuleDef_Slot module_slots[] = {
     // Attachments and proxies are guarded by the interpreter's lock: a free-threaded interpreter turns it on.
     {Py_mod_gil, Py_MOD_GIL_USED},
 #endif
+#ifdef Py_mod_multiple_interpreters
+    // Everything that changes is in the module's state, of which each interpreter has one. The library below takes threads.
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
     {0, nullptr}};
 
 PyModuleDef definition = {PyModuleDef_HEAD_INIT,

@@ -181,7 +181,7 @@ PyObject* store_processes(PyObject* self, PyObject*) {
 
 // What a check tells while it runs, without the interpreter's lock.
 struct Checking {
-  Attachment* attachment;
+  Released* released;
   PyObject* progress;  // null: nobody asked
   std::vector<std::string> problems;
   bool no_memory;
@@ -202,15 +202,12 @@ void note_problem(void* context, const char* text) {
 // What it raises is raised at the end: the check itself cannot be stopped.
 void call_progress(void* context, std::uint64_t block_count) {
   auto* const checking = static_cast<Checking*>(context);
-  const PyGILState_STATE held = PyGILState_Ensure();
-  if (checking->error_type == nullptr) {
-    checking->attachment->callback_thread = PyThread_get_thread_ident();
+  if (checking->error_type != nullptr) return;
+  checking->released->with_lock([&] {
     const Ref answer(
         PyObject_CallFunction(checking->progress, "KO", static_cast<unsigned long long>(block_count), Py_None));
-    checking->attachment->callback_thread = 0;
     if (!answer) PyErr_Fetch(&checking->error_type, &checking->error_value, &checking->error_trace);
-  }
-  PyGILState_Release(held);
+  });
 }
 
 PyObject* problems_of(const Checking& checking) {
@@ -264,7 +261,7 @@ PyObject* store_check(PyObject* self, PyObject* const* arguments, Py_ssize_t cou
   static const Signature signature{"check", {"progress"}, 1, 0};
   Proxy* const proxy = as_proxy(self);
   if (!read_arguments(signature, arguments, count, names, given) || !expect_open(proxy)) return nullptr;
-  Checking checking{proxy->attachment, given[0] == Py_None ? nullptr : given[0], {}, false, nullptr, nullptr, nullptr};
+  Checking checking{nullptr, given[0] == Py_None ? nullptr : given[0], {}, false, nullptr, nullptr, nullptr};
   utan_check_options options{};
   options.struct_size = sizeof options;
   options.problem = note_problem;
@@ -274,7 +271,8 @@ PyObject* store_check(PyObject* self, PyObject* const* arguments, Py_ssize_t cou
   report.struct_size = sizeof report;
   utan_code code;
   {
-    const Released released(proxy->attachment);
+    Released released(proxy->attachment);
+    checking.released = &released;
     code = utan_check(proxy->attachment->store, &options, &report);
   }
   if (checking.error_type != nullptr) {
@@ -367,8 +365,9 @@ PyType_Slot slots[] = {{Py_tp_doc, const_cast<char*>(store_doc)},
                        {Py_tp_methods, methods},
                        {Py_tp_getset, attributes},
                        {0, nullptr}};
-PyType_Spec spec = {"utan.Store", sizeof(StoreObject), 0,
-                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_MAPPING | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+PyType_Spec spec = {
+    "utan.Store", sizeof(StoreObject), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_MAPPING | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
 }  // namespace
 
