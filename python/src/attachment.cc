@@ -33,15 +33,6 @@ void unlist(Attachment* attachment) {
   attachment->place = nullptr;
 }
 
-// Only who made the folder removes it: a child of fork shares it with its parent.
-void remove_private(Attachment& attachment) {
-  if (attachment.private_owner == 0 || attachment.private_owner != getpid()) return;
-  attachment.private_owner = 0;
-  unlink(attachment.path.c_str());
-  unlink((attachment.path + "-lock").c_str());
-  rmdir(attachment.private_folder.c_str());
-}
-
 // Waits until no thread uses it without the interpreter's lock. False: an error was set.
 bool wait_until_idle(Attachment* attachment) {
   for (const Calling* calling = attachment->callings; calling != nullptr; calling = calling->next) {
@@ -89,12 +80,6 @@ Attachment* snapshot_of(const State& state, const Attachment* attachment) {
   return nullptr;
 }
 
-const char* folder_for_private() {
-  if (access("/dev/shm", W_OK | X_OK) == 0) return "/dev/shm";
-  const char* const given = std::getenv("TMPDIR");
-  return given != nullptr && *given != '\0' ? given : "/tmp";
-}
-
 PyObject* fail_to_open(State& state, utan_code code, const char* path) {
   if (code != UTAN_NOT_FOUND) return fail(state, code);
   const Ref arguments(Py_BuildValue("(isN)", ENOENT, "there is no such store", PyUnicode_DecodeFSDefault(path)));
@@ -135,7 +120,6 @@ void let_go(Attachment* attachment) {
     const Unlocked unlocked;
     static_cast<void>(utan_close(store));
   }
-  remove_private(*attachment);
   Attachment* const parent = attachment->parent;
   delete attachment;
   if (parent != nullptr) let_go(parent);
@@ -188,20 +172,16 @@ Attachment* open_attachment(State& state, const char* path, const utan_open_opti
 }
 
 Attachment* open_private(State& state, utan_open_options options) {
-  std::string folder;
-  if (!with_memory([&] { folder = std::string(folder_for_private()) + "/utan-XXXXXX"; })) return nullptr;
-  if (mkdtemp(folder.data()) == nullptr) {
-    PyErr_SetFromErrnoWithFilename(PyExc_OSError, folder.c_str());
+  PrivateFolder folder;
+  bool made = false;
+  if (!with_memory([&] { made = folder.make(); })) return nullptr;
+  if (!made) {
+    PyErr_SetFromErrno(PyExc_OSError);
     return nullptr;
   }
   options.permissions = 0600;
-  Attachment* const out = open_attachment(state, (folder + "/store").c_str(), options);
-  if (out == nullptr) {
-    rmdir(folder.c_str());
-    return nullptr;
-  }
-  out->private_folder = std::move(folder);
-  out->private_owner = getpid();
+  Attachment* const out = open_attachment(state, folder.store_path().c_str(), options);
+  if (out != nullptr) out->folder.swap(folder);
   return out;
 }
 
@@ -256,7 +236,7 @@ bool shut(Attachment* attachment) {
     }
     if (code != UTAN_OK) fail(state, code);
     done = code == UTAN_OK;
-    remove_private(*attachment);
+    attachment->folder.close();
   }
   let_go(attachment);
   return done;

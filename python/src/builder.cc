@@ -238,7 +238,7 @@ bool Builder::add_entries(PyObject* from, PyObject* named) {
     if (!items || !add_pairs(items.get())) return false;
   } else if (from != nullptr) {
     if (PyErr_Occurred() != nullptr) return false;
-    const Ref keys(PyObject_GetAttrString(from, "keys"));
+    const Ref keys(PyObject_GetAttr(from, state_.keys_name));
     if (!keys && !PyErr_ExceptionMatches(PyExc_AttributeError)) return false;
     PyErr_Clear();
     if (!(keys ? add_mapping_entries(from) : add_pairs(from))) return false;

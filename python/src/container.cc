@@ -456,7 +456,7 @@ PyObject* container_reduce(PyObject* self, PyObject*) {
   Proxy* const proxy = as_proxy(self);
   if (!expect_open(proxy)) return nullptr;
   const Attachment& attachment = *proxy->attachment;
-  if (attachment.parent != nullptr || !attachment.private_folder.empty())
+  if (attachment.parent != nullptr || !attachment.folder.store_path().empty())
     return PyErr_Format(PyExc_TypeError, "what belongs to %s cannot be pickled: it ends with this process",
                         attachment.parent != nullptr ? "a snapshot" : "a store in memory");
   const Ref module(PyImport_ImportModule("utan._utan"));

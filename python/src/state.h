@@ -19,6 +19,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "private.h"
 #include "reference.h"
 
 namespace utan::python {
@@ -59,7 +60,11 @@ struct State {
   PyObject* uuid_type;  // null until one is met
   PyObject* uuid_safety;
   PyObject* datetimes_capsule;  // null until a datetime is met
-  PyObject* utan_method;        // "__utan__"
+  // Names that are looked up often. Others would each fill a place of the interpreter's cache of attributes.
+  PyObject* utan_method;  // "__utan__"
+  PyObject* keys_name;    // "keys"
+  PyObject* bytes_name;   // "bytes"
+  PyObject* sort_name;    // "sort"
 
   void* datetimes;        // what the capsule has; null with it
   utan_data* spare_data;  // for the next value that needs one; null: in use
@@ -101,6 +106,9 @@ int visit_state(State& state, Visit&& visit) {
       &state.uuid_safety,
       &state.datetimes_capsule,
       &state.utan_method,
+      &state.keys_name,
+      &state.bytes_name,
+      &state.sort_name,
   };
   for (PyObject** const object : objects) {
     if (const int stop = visit(*object); stop != 0) return stop;
@@ -151,8 +159,7 @@ struct Attachment {
   std::string path;
   dev_t device = 0;
   ino_t inode = 0;
-  std::string private_folder;  // of ":memory:"
-  pid_t private_owner = 0;     // the process that removes it; 0: done
+  PrivateFolder folder;  // of ":memory:"
   std::unordered_map<std::uint64_t, Proxy*> proxies;
   IteratorObject* iterators = nullptr;
   Attachment* next = nullptr;  // of the state's

@@ -69,8 +69,8 @@ bool is_uuid(State& state, PyObject* object) {
   return type != nullptr && PyObject_TypeCheck(object, reinterpret_cast<PyTypeObject*>(type)) != 0;
 }
 
-Taken take_uuid(PyObject* object, utan_value& out, Scratch& scratch) {
-  const Ref bytes(PyObject_GetAttrString(object, "bytes"));
+Taken take_uuid(const State& state, PyObject* object, utan_value& out, Scratch& scratch) {
+  const Ref bytes(PyObject_GetAttr(object, state.bytes_name));
   if (!bytes) return Taken::failed;
   if (!PyBytes_Check(bytes.get()) || PyBytes_GET_SIZE(bytes.get()) != 16) {
     PyErr_SetString(PyExc_TypeError, "a UUID has 16 bytes");
@@ -168,7 +168,7 @@ PyObject* uuid_class(State& state) {
 Taken take_known(State& state, PyObject* object, utan_value& out, Scratch& scratch) {
   if (is_exact_datetime(state, object)) return take_datetime(state, object, out) ? Taken::done : Taken::failed;
   if (state.uuid_type != nullptr && as_object(Py_TYPE(object)) == state.uuid_type)
-    return take_uuid(object, out, scratch);
+    return take_uuid(state, object, out, scratch);
   return Taken::other;
 }
 
@@ -180,7 +180,7 @@ Taken take_plain(State& state, PyObject* object, utan_value& out, Scratch& scrat
   if (PyFloat_Check(object)) return take_real(object, out);
   if (PyBytes_Check(object)) return take_bytes(object, out);
   if (is_datetime(state, object)) return take_datetime(state, object, out) ? Taken::done : Taken::failed;
-  if (is_uuid(state, object)) return take_uuid(object, out, scratch);
+  if (is_uuid(state, object)) return take_uuid(state, object, out, scratch);
   return Taken::other;
 }
 
