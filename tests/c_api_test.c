@@ -94,16 +94,16 @@ static utan_code put(utan_table* table, const char* key, const char* text) {
 /* --- Without a store ---------------------------------------------------------------------------------------------- */
 
 static void test_names_and_version(void) {
-  static const char* const expected[] = {"UTAN_OK",      "UTAN_NOT_FOUND", "UTAN_EXISTS",     "UTAN_INVALID",
-                                         "UTAN_TYPE",    "UTAN_TOO_LARGE", "UTAN_CORRUPTION", "UTAN_FORMAT",
-                                         "UTAN_VERSION", "UTAN_NO_SPACE",  "UTAN_READ_ONLY",  "UTAN_CLOSED",
-                                         "UTAN_TIMEOUT", "UTAN_IN_USE",    "UTAN_PERMISSION", "UTAN_UNSUPPORTED",
-                                         "UTAN_IO",      "UTAN_MEMORY",    "UTAN_INTERNAL",   "UTAN_GONE"};
+  static const char* const expected[] = {
+      "UTAN_OK",         "UTAN_NOT_FOUND", "UTAN_EXISTS",     "UTAN_INVALID",     "UTAN_TYPE",      "UTAN_TOO_LARGE",
+      "UTAN_CORRUPTION", "UTAN_FORMAT",    "UTAN_VERSION",    "UTAN_NO_SPACE",    "UTAN_READ_ONLY", "UTAN_CLOSED",
+      "UTAN_TIMEOUT",    "UTAN_IN_USE",    "UTAN_PERMISSION", "UTAN_UNSUPPORTED", "UTAN_IO",        "UTAN_MEMORY",
+      "UTAN_INTERNAL",   "UTAN_GONE",      "UTAN_INTERRUPTED"};
   char version[40];
   int i;
-  for (i = 0; i <= UTAN_GONE; ++i) EXPECT(strcmp(utan_code_name(i), expected[i]) == 0);
+  for (i = 0; i <= UTAN_INTERRUPTED; ++i) EXPECT(strcmp(utan_code_name(i), expected[i]) == 0);
   EXPECT(strcmp(utan_code_name(-1), "UTAN_UNKNOWN") == 0);
-  EXPECT(strcmp(utan_code_name(UTAN_GONE + 1), "UTAN_UNKNOWN") == 0);
+  EXPECT(strcmp(utan_code_name(UTAN_INTERRUPTED + 1), "UTAN_UNKNOWN") == 0);
   EXPECT(strcmp(utan_code_name(2147483647), "UTAN_UNKNOWN") == 0);
   snprintf(version, sizeof version, "%d.%d.%d", UTAN_VERSION_MAJOR, UTAN_VERSION_MINOR, UTAN_VERSION_PATCH);
   EXPECT(strcmp(utan_version(), version) == 0);

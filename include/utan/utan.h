@@ -66,7 +66,8 @@ enum {
   UTAN_IO = 16,          /* a system call failed */
   UTAN_MEMORY = 17,      /* no memory */
   UTAN_INTERNAL = 18,    /* a fault of the library */
-  UTAN_GONE = 19         /* the container is not there any more */
+  UTAN_GONE = 19,        /* the container is not there any more */
+  UTAN_INTERRUPTED = 20  /* the caller's function said that the call is to end */
 };
 
 /* The message of the last call of this thread that failed: UTF-8, never null, valid until this thread's next call. */
@@ -425,6 +426,8 @@ typedef struct utan_check_options {
   /* How many blocks have been looked at: now and then, during the check. */
   void (*progress)(void *context, uint64_t block_count);
   void *context;
+  /* Asked now and then, during the check: not 0 ends it with UTAN_INTERRUPTED, without a report. */
+  int (*stop)(void *context);
 } utan_check_options;
 
 /* What a check found. Counts and sizes of containers are those of the newest commit that could be read. */

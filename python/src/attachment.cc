@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <cstdlib>
 #include <memory>
@@ -13,6 +14,10 @@
 namespace utan::python {
 
 namespace {
+
+// A wait is interrupted this often to see whether there was a signal.
+constexpr std::chrono::milliseconds patience(50);
+constexpr std::chrono::milliseconds open_timeout(10'000);
 
 void list_in(Attachment** first, Attachment* attachment) {
   attachment->next = *first;
@@ -28,18 +33,10 @@ void unlist(Attachment* attachment) {
   attachment->place = nullptr;
 }
 
-// Only who made the folder removes it: a child of fork shares it with its parent.
-void remove_private(Attachment& attachment) {
-  if (attachment.private_owner == 0 || attachment.private_owner != getpid()) return;
-  attachment.private_owner = 0;
-  unlink(attachment.path.c_str());
-  unlink((attachment.path + "-lock").c_str());
-  rmdir(attachment.private_folder.c_str());
-}
-
 // Waits until no thread uses it without the interpreter's lock. False: an error was set.
 bool wait_until_idle(Attachment* attachment) {
-  if (attachment->callback_thread == PyThread_get_thread_ident() && attachment->callback_thread != 0) {
+  for (const Calling* calling = attachment->callings; calling != nullptr; calling = calling->next) {
+    if (calling->thread != PyThread_get_thread_ident()) continue;
     PyErr_SetString(PyExc_RuntimeError, "a store cannot be closed by the progress function of its own check");
     return false;
   }
@@ -48,12 +45,12 @@ bool wait_until_idle(Attachment* attachment) {
       const std::lock_guard lock(attachment->mutex);
       if (attachment->released_count == 0) return true;
     }
-    Py_BEGIN_ALLOW_THREADS;
     {
+      const Unlocked unlocked;
       std::unique_lock lock(attachment->mutex);
-      attachment->idle.wait(lock, [&] { return attachment->released_count == 0; });
+      attachment->idle.wait_for(lock, patience, [&] { return attachment->released_count == 0; });
     }
-    Py_END_ALLOW_THREADS;
+    if (PyErr_CheckSignals() < 0) return false;
   }
 }
 
@@ -83,17 +80,31 @@ Attachment* snapshot_of(const State& state, const Attachment* attachment) {
   return nullptr;
 }
 
-const char* folder_for_private() {
-  if (access("/dev/shm", W_OK | X_OK) == 0) return "/dev/shm";
-  const char* const given = std::getenv("TMPDIR");
-  return given != nullptr && *given != '\0' ? given : "/tmp";
-}
-
 PyObject* fail_to_open(State& state, utan_code code, const char* path) {
   if (code != UTAN_NOT_FOUND) return fail(state, code);
-  const Ref arguments(Py_BuildValue("(iss)", ENOENT, "there is no such store", path));
+  const Ref arguments(Py_BuildValue("(isN)", ENOENT, "there is no such store", PyUnicode_DecodeFSDefault(path)));
   if (arguments) PyErr_SetObject(PyExc_FileNotFoundError, arguments.get());
   return nullptr;
+}
+
+// Null: an error was set. Somebody else's work on the file is waited for a bit at a time, so that Ctrl-C ends it.
+utan_store* open_patiently(State& state, const char* path, utan_open_options options) {
+  const auto begin = std::chrono::steady_clock::now();
+  options.timeout_ms = static_cast<std::uint32_t>(patience.count());
+  for (;;) {
+    utan_store* store = nullptr;
+    utan_code code;
+    {
+      const Unlocked unlocked;
+      code = utan_open(path, &options, &store);
+    }
+    if (code == UTAN_OK) return store;
+    if (code != UTAN_TIMEOUT || std::chrono::steady_clock::now() - begin >= open_timeout) {
+      fail_to_open(state, code, path);
+      return nullptr;
+    }
+    if (PyErr_CheckSignals() < 0) return nullptr;
+  }
 }
 
 }  // namespace
@@ -106,11 +117,9 @@ void let_go(Attachment* attachment) {
   if (attachment->store != nullptr) {
     // Nobody can be told what fails here; what was committed is in the file in any case.
     utan_store* const store = std::exchange(attachment->store, nullptr);
-    Py_BEGIN_ALLOW_THREADS;
+    const Unlocked unlocked;
     static_cast<void>(utan_close(store));
-    Py_END_ALLOW_THREADS;
   }
-  remove_private(*attachment);
   Attachment* const parent = attachment->parent;
   delete attachment;
   if (parent != nullptr) let_go(parent);
@@ -127,15 +136,8 @@ Attachment* find_attachment(State& state, dev_t device, ino_t inode, bool writab
 }
 
 Attachment* open_attachment(State& state, const char* path, const utan_open_options& options) {
-  utan_store* store = nullptr;
-  utan_code code;
-  Py_BEGIN_ALLOW_THREADS;
-  code = utan_open(path, &options, &store);
-  Py_END_ALLOW_THREADS;
-  if (code != UTAN_OK) {
-    fail_to_open(state, code, path);
-    return nullptr;
-  }
+  utan_store* const store = open_patiently(state, path, options);
+  if (store == nullptr) return nullptr;
   struct stat status;
   char resolved[PATH_MAX];
   if (realpath(path, resolved) == nullptr || stat(resolved, &status) != 0) {
@@ -170,20 +172,16 @@ Attachment* open_attachment(State& state, const char* path, const utan_open_opti
 }
 
 Attachment* open_private(State& state, utan_open_options options) {
-  std::string folder;
-  if (!with_memory([&] { folder = std::string(folder_for_private()) + "/utan-XXXXXX"; })) return nullptr;
-  if (mkdtemp(folder.data()) == nullptr) {
-    PyErr_SetFromErrnoWithFilename(PyExc_OSError, folder.c_str());
+  PrivateFolder folder;
+  bool made = false;
+  if (!with_memory([&] { made = folder.make(); })) return nullptr;
+  if (!made) {
+    PyErr_SetFromErrno(PyExc_OSError);
     return nullptr;
   }
   options.permissions = 0600;
-  Attachment* const out = open_attachment(state, (folder + "/store").c_str(), options);
-  if (out == nullptr) {
-    rmdir(folder.c_str());
-    return nullptr;
-  }
-  out->private_folder = std::move(folder);
-  out->private_owner = getpid();
+  Attachment* const out = open_attachment(state, folder.store_path().c_str(), options);
+  if (out != nullptr) out->folder.swap(folder);
   return out;
 }
 
@@ -232,12 +230,13 @@ bool shut(Attachment* attachment) {
     close_parts(attachment);
     unlist(attachment);
     utan_code code;
-    Py_BEGIN_ALLOW_THREADS;
-    code = utan_close(store);
-    Py_END_ALLOW_THREADS;
+    {
+      const Unlocked unlocked;
+      code = utan_close(store);
+    }
     if (code != UTAN_OK) fail(state, code);
     done = code == UTAN_OK;
-    remove_private(*attachment);
+    attachment->folder.close();
   }
   let_go(attachment);
   return done;
@@ -284,11 +283,27 @@ bool shut_all(State& state) {
 
 void forget_threads(State& state) {
   for (Attachment* at = state.attachments; at != nullptr; at = at->next) {
-    // Whoever held or waited for these in the parent does not exist here.
+    // Whoever held or waited for these in the parent does not exist here, but the thread that forked, which may be in a
+    // function that is called in the middle of a call.
     new (&at->mutex) std::mutex;
     new (&at->idle) std::condition_variable;
     at->released_count = 0;
-    at->callback_thread = 0;
+    for (Calling** place = &at->callings; *place != nullptr;) {
+      if ((*place)->thread == PyThread_get_thread_ident()) {
+        ++at->released_count;
+        place = &(*place)->next;
+      } else {
+        *place = (*place)->next;
+      }
+    }
+  }
+}
+
+void take_lock(PyThreadState* thread) noexcept {
+  try {
+    PyEval_RestoreThread(thread);
+  } catch (...) {
+    for (;;) pause();
   }
 }
 
@@ -307,8 +322,14 @@ Released::~Released() {
     --attachment_->released_count;
   }
   attachment_->idle.notify_all();
-  PyEval_RestoreThread(thread_);
+  take_lock(thread_);
   let_go(attachment_);
+}
+
+void Released::end_calling(const Calling* calling) {
+  Calling** place = &attachment_->callings;
+  while (*place != calling) place = &(*place)->next;
+  *place = calling->next;
 }
 
 }  // namespace utan::python

@@ -74,24 +74,22 @@ bool Builder::add_key(PyObject* key) {
   return take_key(state_, key, value, scratch) && add_value(value);
 }
 
-bool Builder::add(PyObject* object) {
+bool Builder::add(PyObject* object, bool counted) {
+  if (!check_signals(state_)) return false;
   utan_value value{};
   Scratch scratch;
   const Taken taken = take_exact(object, value, scratch);
   if (taken == Taken::failed) return false;
-  if (taken == Taken::done) {
-    if ((item_count_ & 0xfff) == 0xfff && PyErr_CheckSignals() < 0) return false;
-    return add_value(value);
-  }
+  if (taken == Taken::done) return add_value(value);
   if (!open()) return false;
   const Depth depth;
-  return depth && add_object(object);
+  return depth && add_object(object, counted);
 }
 
 // What is no exact plain value.
-bool Builder::add_object(PyObject* object) {
-  if (PyDict_CheckExact(object)) return add_dict(object);
-  if (PyList_CheckExact(object)) return add_list(object);
+bool Builder::add_object(PyObject* object, bool counted) {
+  if (PyDict_CheckExact(object)) return add_dict(object, counted);
+  if (PyList_CheckExact(object)) return add_list(object, counted);
   if (is_proxy(state_, object)) return add_proxy(object);
   utan_value value{};
   Scratch scratch;
@@ -132,10 +130,10 @@ bool Builder::add_object(PyObject* object) {
 }
 
 template <class Contents>
-bool Builder::add_container(PyObject* object, utan_type type, Contents&& add_contents) {
-  // Below the top the builder has one reference of its own, and what it is in has one: nobody else has any then, and it
-  // cannot be met again.
-  const bool may_be_shared = depth_ == 0 || Py_REFCNT(object) > 2;
+bool Builder::add_container(PyObject* object, utan_type type, bool counted, Contents&& add_contents) {
+  // The builder has one reference of its own, and the list or dict that it is in has one: nobody else has any then, and it
+  // cannot be met again. An iterator or a mapping of another kind may hand out the same object at each step.
+  const bool may_be_shared = !counted || Py_REFCNT(object) > 2;
   if (may_be_shared) {
     if (const auto known = numbers_.find(object); known != numbers_.end()) {
       const utan_code code = utan_data_part(data_, known->second);
@@ -154,8 +152,8 @@ bool Builder::add_container(PyObject* object, utan_type type, Contents&& add_con
   return add_contents() && end();
 }
 
-bool Builder::add_dict(PyObject* dict) {
-  return add_container(dict, UTAN_DICT, [&] { return add_dict_entries(dict); });
+bool Builder::add_dict(PyObject* dict, bool counted) {
+  return add_container(dict, UTAN_DICT, counted, [&] { return add_dict_entries(dict); });
 }
 
 // A codec may run anything, also what takes things out of the dict: hence the references.
@@ -167,7 +165,7 @@ bool Builder::add_dict_entries(PyObject* dict) {
   while (PyDict_Next(dict, &position, &key, &value)) {
     const Ref held_key = Ref::share(key);
     const Ref held_value = Ref::share(value);
-    if (!add_key(key) || !add(value)) return false;
+    if (!add_key(key) || !add(value, true)) return false;
     if (PyDict_GET_SIZE(dict) != size) {
       PyErr_SetString(PyExc_RuntimeError, "dictionary changed size while it was stored");
       return false;
@@ -176,22 +174,24 @@ bool Builder::add_dict_entries(PyObject* dict) {
   return true;
 }
 
-bool Builder::add_list(PyObject* list) {
-  return add_container(list, UTAN_LIST, [&] {
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); ++i) {
-      const Ref element = Ref::share(PyList_GET_ITEM(list, i));
-      if (!add(element.get())) return false;
-    }
-    return true;
-  });
+bool Builder::add_list(PyObject* list, bool counted) {
+  return add_container(list, UTAN_LIST, counted, [&] { return add_list_elements(list); });
+}
+
+bool Builder::add_list_elements(PyObject* list) {
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); ++i) {
+    const Ref element = Ref::share(PyList_GET_ITEM(list, i));
+    if (!add(element.get(), true)) return false;
+  }
+  return true;
 }
 
 bool Builder::add_any_mapping(PyObject* mapping) {
-  return add_container(mapping, UTAN_DICT, [&] { return add_mapping_entries(mapping); });
+  return add_container(mapping, UTAN_DICT, false, [&] { return add_mapping_entries(mapping); });
 }
 
 bool Builder::add_any_sequence(PyObject* sequence) {
-  return add_container(sequence, UTAN_LIST, [&] { return add_elements(sequence); });
+  return add_container(sequence, UTAN_LIST, false, [&] { return add_elements(sequence); });
 }
 
 bool Builder::add_mapping_entries(PyObject* mapping) {
@@ -238,13 +238,16 @@ bool Builder::add_entries(PyObject* from, PyObject* named) {
     if (!items || !add_pairs(items.get())) return false;
   } else if (from != nullptr) {
     if (PyErr_Occurred() != nullptr) return false;
-    const bool has_keys = PyObject_HasAttrString(from, "keys") != 0;
-    if (!(has_keys ? add_mapping_entries(from) : add_pairs(from))) return false;
+    const Ref keys(PyObject_GetAttr(from, state_.keys_name));
+    if (!keys && !PyErr_ExceptionMatches(PyExc_AttributeError)) return false;
+    PyErr_Clear();
+    if (!(keys ? add_mapping_entries(from) : add_pairs(from))) return false;
   }
   return named == nullptr || add_dict_entries(named);
 }
 
 bool Builder::add_elements(PyObject* iterable) {
+  if (PyList_CheckExact(iterable)) return add_list_elements(iterable);
   const Ref iterator(PyObject_GetIter(iterable));
   if (!iterator) return false;
   for (;;) {

@@ -13,12 +13,17 @@ namespace {
 
 constexpr Py_ssize_t name_size_max = 255;
 
+extern PyMethodDef register_own_method;
+
+// Complete for every thread: a second one that comes while the first is at it does the same over again.
 bool load_own_codecs(State& state) {
   if (state.own_codecs) return true;
-  state.own_codecs = true;  // before: the module registers its codecs, which comes here, too
-  const Ref module(PyImport_ImportModule("utan._codecs"));
-  if (!module) state.own_codecs = false;
-  return static_cast<bool>(module);
+  PyObject* const self = PyType_GetModule(state.container_type);
+  const Ref add(self == nullptr ? nullptr : PyCFunction_New(&register_own_method, self));
+  const Ref module(add ? PyImport_ImportModule("utan._codecs") : nullptr);
+  const Ref done(module ? PyObject_CallMethod(module.get(), "add_all", "O", add.get()) : nullptr);
+  if (done) state.own_codecs = true;
+  return static_cast<bool>(done);
 }
 
 // Types that the store has values or containers for.
@@ -27,9 +32,23 @@ bool is_own_type(State& state, PyObject* type) {
                                   &PyDict_Type, &PyList_Type, &PyBaseObject_Type, Py_TYPE(Py_None)}) {
     if (type == as_object(own)) return true;
   }
-  if (is_datetime_type(type) || type == uuid_class(state)) return true;
+  if (is_datetime_type(state, type) || type == uuid_class(state)) return true;
   return PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type), state.container_type) != 0;
 }
+
+// register(type, name, encode, decode) for a codec that comes with Utan: what is registered already stays.
+PyObject* register_own(PyObject* module, PyObject* arguments) {
+  const State& state = *static_cast<State*>(PyModule_GetState(module));
+  PyObject* type;
+  PyObject* name;
+  PyObject* encode;
+  PyObject* decode;
+  if (PyArg_ParseTuple(arguments, "OOOO", &type, &name, &encode, &decode) == 0) return nullptr;
+  const Ref codec(PyTuple_Pack(2, name, encode));
+  if (!codec || PyDict_SetDefault(state.codecs, type, codec.get()) == nullptr) return nullptr;
+  return PyDict_SetDefault(state.decoders, name, decode) == nullptr ? nullptr : none();
+}
+PyMethodDef register_own_method = {"register", method(register_own), METH_VARARGS, nullptr};
 
 PyObject* register_codec(PyObject* module, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
   PyObject* given[4] = {};
@@ -51,17 +70,11 @@ PyObject* register_codec(PyObject* module, PyObject* const* arguments, Py_ssize_
     PyErr_SetString(PyExc_TypeError, "encode and decode are functions");
     return nullptr;
   }
-  const Ref codec(PyTuple_Pack(2, given[1], given[2]));
-  if (!codec || PyDict_SetItem(state.codecs, given[0], codec.get()) < 0) return nullptr;
-  if (PyDict_SetItem(state.decoders, given[1], given[3]) < 0) return nullptr;
-  return none();
-}
-
-// datetimes are dates for Python, and values of their own here.
-bool is_base_of_plain(State& state, PyObject* type, PyObject* object) {
-  if (is_datetime(object))
-    return PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(PyDict_GetItem(state.codecs, type), 0), "date") == 0;
-  return false;
+  // A subclass of str might have another hash than what is read from a store.
+  const Ref exact_name(PyUnicode_FromStringAndSize(name, size));
+  const Ref codec(exact_name ? PyTuple_Pack(2, exact_name.get(), given[2]) : nullptr);
+  if (!codec || PyDict_SetItem(state.decoders, exact_name.get(), given[3]) < 0) return nullptr;
+  return PyDict_SetItem(state.codecs, given[0], codec.get()) < 0 ? nullptr : none();
 }
 
 }  // namespace
@@ -81,11 +94,13 @@ PyMethodDef register_method = {"register", method(register_codec), METH_FASTCALL
 
 PyObject* find_codec(State& state, PyObject* object) {
   if (!load_own_codecs(state)) return nullptr;
-  PyObject* const classes = Py_TYPE(object)->tp_mro;
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(classes); ++i) {
-    PyObject* const type = PyTuple_GET_ITEM(classes, i);
+  const Ref classes = Ref::share(Py_TYPE(object)->tp_mro);  // a metaclass may run code where its classes are compared
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(classes.get()); ++i) {
+    PyObject* const type = PyTuple_GET_ITEM(classes.get(), i);
+    // datetimes are dates for Python, and values of their own here.
+    if (is_datetime(state, object) && is_date_type(state, type)) continue;
     PyObject* const codec = PyDict_GetItemWithError(state.codecs, type);
-    if (codec != nullptr) return is_base_of_plain(state, type, object) ? nullptr : codec;
+    if (codec != nullptr) return codec;
     if (PyErr_Occurred() != nullptr) return nullptr;
   }
   return nullptr;

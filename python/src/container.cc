@@ -176,7 +176,7 @@ PyObject* container_incr(PyObject* self, PyObject* const* arguments, Py_ssize_t 
   return code == UTAN_OK ? take_value(proxy->attachment, &sum) : fail_at(state, proxy, code);
 }
 
-// A value that another one is compared with: containers by identity.
+// A value that another one is compared with by the store: containers by identity. Taken::other: Python must compare.
 Taken take_expected(Proxy* proxy, PyObject* object, utan_value& out, Scratch& scratch) {
   State& state = state_of(proxy);
   if (is_proxy(state, object)) {
@@ -188,35 +188,107 @@ Taken take_expected(Proxy* proxy, PyObject* object, utan_value& out, Scratch& sc
   }
   const Taken exact = take_exact(object, out, scratch);
   if (exact != Taken::other) return exact;
-  PyObject* const codec = find_codec(state, object);
-  if (codec != nullptr) return take_extended(state, codec, object, out, scratch) ? Taken::done : Taken::failed;
+  if (find_codec(state, object) != nullptr) return Taken::other;
   if (PyErr_Occurred() != nullptr) return Taken::failed;
   return take_plain(state, object, out, scratch);
 }
 
-// Compare and replace. 1: done; 0: another value is there; -1: an error was set.
-int replace(Proxy* proxy, PyObject* key_object, PyObject* expected_object, PyObject* value_object) {
-  utan_value key{};
-  utan_value expected{};
-  Scratch key_scratch;
-  Scratch expected_scratch;
-  if (!take_place(proxy, key_object, key, key_scratch)) return -1;
-  Given value(proxy->attachment);
-  if (!value.take(value_object, key_object)) return -1;
-  switch (take_expected(proxy, expected_object, expected, expected_scratch)) {
-    case Taken::failed:
-      return -1;
-    case Taken::other:
-      return 0;  // no stored value equals it
-    case Taken::done:
-      break;
+// What is under a key now, as an object, and as the value that the store compares with what is there later. That one must
+// not be made of the object: a codec may encode equal objects differently, sets for example.
+class Present {
+ public:
+  explicit Present(Proxy* proxy) : proxy_(proxy) {}
+
+  // 1: it is there; 0: there is nothing; -1: an error was set.
+  int take(PyObject* key_object) {
+    utan_value key{};
+    utan_value found{};
+    Scratch scratch;
+    if (!expect_open(proxy_) || !take_place(proxy_, key_object, key, scratch)) return -1;
+    const utan_code code = utan_get(proxy_->container, &key, &found);
+    if (code == UTAN_NOT_FOUND) return 0;
+    if (code != UTAN_OK) return failed(code);
+    value_ = found;
+    if (found.type >= UTAN_BYTES || found.type == UTAN_BIG_INTEGER || found.type == UTAN_UUID) {
+      void* const copy = found.type == UTAN_CONTAINER ? nullptr : scratch_.take(found.size);
+      if (found.type != UTAN_CONTAINER && copy == nullptr) {
+        utan_value_release(&found);
+        return -1;
+      }
+      if (copy != nullptr) std::memcpy(copy, found.data, found.size);
+      value_.data = copy;
+    }
+    object_ = Ref(take_value(proxy_->attachment, &found));
+    return object_ ? 1 : -1;
   }
-  if (!expect_open(proxy)) return -1;
-  const utan_code code = utan_replace(proxy->container, &key, &expected, value.value());
+  PyObject* object() const { return object_.get(); }
+  // The value, if its container, if it is one, is still open; else null, and an error was set.
+  const utan_value* value() {
+    if (value_.type != UTAN_CONTAINER) return &value_;
+    if (!expect_open(as_proxy(object_.get()))) return nullptr;
+    value_.container = as_proxy(object_.get())->container;
+    return &value_;
+  }
+  bool is_extended() const { return value_.type == UTAN_EXTENDED; }
+  // As replace() compares: containers by identity, everything else by ==. -1: an error was set.
+  int equals(PyObject* other) const {
+    if (value_.type == UTAN_CONTAINER) return object_.get() == other ? 1 : 0;
+    return PyObject_RichCompareBool(object_.get(), other, Py_EQ);
+  }
+
+ private:
+  int failed(utan_code code) const {
+    fail(state_of(proxy_), code);
+    return -1;
+  }
+
+  Proxy* proxy_;
+  Ref object_;
+  utan_value value_{};
+  Scratch scratch_;
+};
+
+// Compare and replace. 1: done; 0: another value is there; -1: an error was set.
+int replace_value(Proxy* proxy, PyObject* key_object, const utan_value* expected, const Given& value) {
+  utan_value key{};
+  Scratch scratch;
+  if (expected == nullptr || !take_place(proxy, key_object, key, scratch)) return -1;
+  if (!expect_open(proxy) || !value.expect_open()) return -1;
+  const utan_code code = utan_replace(proxy->container, &key, expected, value.value());
   if (code == UTAN_OK) return 1;
   if (code == UTAN_NOT_FOUND) return 0;
   fail_at(state_of(proxy), proxy, code);
   return -1;
+}
+
+// The same for what Python alone can compare: a value of a codec, or with one.
+int replace_equal(Proxy* proxy, PyObject* key_object, PyObject* expected_object, const Given& value) {
+  for (;;) {
+    Present present(proxy);
+    if (const int there = present.take(key_object); there != 1) return there;
+    if (const int same = present.equals(expected_object); same != 1) return same;
+    if (const int done = replace_value(proxy, key_object, present.value(), value); done != 0) return done;
+    if (PyErr_CheckSignals() < 0) return -1;
+  }
+}
+
+int replace(Proxy* proxy, PyObject* key_object, PyObject* expected_object, PyObject* value_object) {
+  utan_value expected{};
+  Scratch scratch;
+  Given value(proxy->attachment);
+  if (!value.take(value_object, key_object)) return -1;
+  switch (take_expected(proxy, expected_object, expected, scratch)) {
+    case Taken::failed:
+      return -1;
+    case Taken::other:
+      return replace_equal(proxy, key_object, expected_object, value);
+    case Taken::done:
+      break;
+  }
+  if (const int done = replace_value(proxy, key_object, &expected, value); done != 0) return done;
+  Present present(proxy);
+  if (const int there = present.take(key_object); there != 1) return there;
+  return present.is_extended() ? replace_equal(proxy, key_object, expected_object, value) : 0;
 }
 
 PyDoc_STRVAR(
@@ -233,15 +305,9 @@ PyObject* container_replace(PyObject* self, PyObject* const* arguments, Py_ssize
   return replaced < 0 ? nullptr : boolean(replaced == 1);
 }
 
-// What is under the key now; null without an error: nothing.
-PyObject* get_now(Proxy* proxy, PyObject* key_object) {
-  utan_value key{};
-  utan_value value{};
-  Scratch scratch;
-  if (!expect_open(proxy) || !take_place(proxy, key_object, key, scratch)) return nullptr;
-  const utan_code code = utan_get(proxy->container, &key, &value);
-  if (code == UTAN_OK) return take_value(proxy->attachment, &value);
-  return code == UTAN_NOT_FOUND ? nullptr : fail(state_of(proxy), code);
+int replace_present(Proxy* proxy, PyObject* key_object, Present& present, PyObject* value_object) {
+  Given value(proxy->attachment);
+  return value.take(value_object, key_object) ? replace_value(proxy, key_object, present.value(), value) : -1;
 }
 
 // Sets a key that was absent. 1: done; 0: it is there by now; -1: an error was set.
@@ -287,16 +353,16 @@ PyObject* container_alter(PyObject* self, PyObject* const* arguments, Py_ssize_t
   Proxy* const proxy = as_proxy(self);
   if (!read_arguments(signature, arguments, count, names, given)) return nullptr;
   for (;;) {
-    const Ref old(get_now(proxy, given[0]));
-    if (!old) {
-      if (PyErr_Occurred() != nullptr) return nullptr;
-      if (given[2] == nullptr || !is_mapping(proxy)) return fail_absent(proxy, given[0]);
-    }
-    const Ref made(PyObject_CallOneArg(given[1], old ? old.get() : given[2]));
+    Present old(proxy);
+    const int there = old.take(given[0]);
+    if (there < 0) return nullptr;
+    if (there == 0 && (given[2] == nullptr || !is_mapping(proxy))) return fail_absent(proxy, given[0]);
+    const Ref made(PyObject_CallOneArg(given[1], there == 1 ? old.object() : given[2]));
     if (!made) return nullptr;
     Ref now(as_stored(proxy, made.get()));
     if (!now || !expect_open(proxy)) return nullptr;
-    const int done = old ? replace(proxy, given[0], old.get(), now.get()) : add_absent(proxy, given[0], now.get());
+    const int done =
+        there == 1 ? replace_present(proxy, given[0], old, now.get()) : add_absent(proxy, given[0], now.get());
     if (done < 0) return nullptr;
     if (done == 1) return now.release();
     if (PyErr_CheckSignals() < 0) return nullptr;
@@ -342,7 +408,6 @@ PyObject* container_to_json(PyObject* self, PyObject* const* arguments, Py_ssize
   char* text = nullptr;
   std::size_t size = 0;
   utan_code code;
-  std::string message;
   {
     const Released released(proxy->attachment);
     code = utan_to_json(proxy->container, static_cast<std::uint32_t>(indent), &text, &size);
@@ -380,8 +445,9 @@ PyObject* container_load_json(PyObject* self, PyObject* text) {
     code = utan_data_from_json(data, characters, static_cast<std::size_t>(size));
     if (code == UTAN_OK) code = utan_assign(proxy->container, data);
   }
+  PyObject* const out = code == UTAN_OK ? none() : fail(state_of(proxy), code);
   utan_data_free(data);
-  return code == UTAN_OK ? none() : fail(state_of(proxy), code);
+  return out;
 }
 
 // --- Python's protocols
@@ -390,7 +456,7 @@ PyObject* container_reduce(PyObject* self, PyObject*) {
   Proxy* const proxy = as_proxy(self);
   if (!expect_open(proxy)) return nullptr;
   const Attachment& attachment = *proxy->attachment;
-  if (attachment.parent != nullptr || !attachment.private_folder.empty())
+  if (attachment.parent != nullptr || !attachment.folder.store_path().empty())
     return PyErr_Format(PyExc_TypeError, "what belongs to %s cannot be pickled: it ends with this process",
                         attachment.parent != nullptr ? "a snapshot" : "a store in memory");
   const Ref module(PyImport_ImportModule("utan._utan"));
@@ -444,9 +510,8 @@ PyObject* container_repr(PyObject* self) { return describe(as_proxy(self)); }
 
 PyObject* container_compare(PyObject* self, PyObject* other, int operation) {
   if (operation != Py_EQ && operation != Py_NE) return not_implemented();
-  Proxy* const proxy = as_proxy(self);
-  if (!expect_open(proxy)) return nullptr;
   if (self == other) return boolean(operation == Py_EQ);
+  Proxy* const proxy = as_proxy(self);
   State& state = state_of(proxy);
   if (!is_proxy(state, other)) {
     bool comparable = is_mapping(proxy) ? PyDict_Check(other) != 0 : PyList_Check(other) != 0;

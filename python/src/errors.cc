@@ -14,9 +14,12 @@ struct ErrorClass {
   PyObject** also;  // a built-in class that it is, too
 };
 
+// A message as Python's text. Paths in it may have any bytes, which come out as they do in Python's own names of files.
+PyObject* text_of(const char* message) { return PyUnicode_DecodeFSDefault(message); }
+
 // (errno, message), so that errno is set.
 PyObject* fail_with_number(PyObject* type, int number, const char* message) {
-  const Ref arguments(Py_BuildValue("(is)", number, message));
+  const Ref arguments(Py_BuildValue("(iN)", number, text_of(message)));
   if (arguments) PyErr_SetObject(type, arguments.get());
   return nullptr;
 }
@@ -95,7 +98,7 @@ PyObject* fail(const State& state, utan_code code, const char* message) {
     case UTAN_IO:
       return fail_with_number(PyExc_OSError, EIO, message);
     default:
-      PyErr_SetString(class_of(state, code), message);
+      if (const Ref text(text_of(message)); text) PyErr_SetObject(class_of(state, code), text.get());
       return nullptr;
   }
 }
@@ -103,7 +106,7 @@ PyObject* fail(const State& state, utan_code code, const char* message) {
 PyObject* fail(const State& state, utan_code code) { return fail(state, code, utan_last_error()); }
 
 PyObject* fail_at(const State& state, const Proxy* proxy, utan_code code) {
-  if (code == UTAN_INVALID && proxy->container != nullptr && !is_mapping(proxy)) {
+  if (code == UTAN_INVALID && !is_mapping(proxy)) {
     PyErr_SetString(PyExc_IndexError, "list index out of range");
     return nullptr;
   }

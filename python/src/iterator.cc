@@ -14,27 +14,77 @@ void iterator_free(PyObject* self) {
   Py_DECREF(type);
 }
 
-PyObject* pair_of(State& state, Attachment* attachment, const utan_value& key, utan_value* value) {
-  Ref both(PyTuple_New(2));
-  if (!both) {
-    utan_value_release(value);
-    return nullptr;
+void list_in(Attachment* attachment, IteratorObject* iterator) {
+  iterator->next = attachment->iterators;
+  iterator->place = &attachment->iterators;
+  if (iterator->next != nullptr) iterator->next->place = &iterator->next;
+  attachment->iterators = iterator;
+}
+
+void unlist(IteratorObject* iterator) {
+  *iterator->place = iterator->next;
+  if (iterator->next != nullptr) iterator->next->place = iterator->place;
+}
+
+// While objects are made of an entry, which lies in the iterator: what that runs may use or end the iterator, or close its
+// store, and finds nothing to do it with.
+class Busy {
+ public:
+  explicit Busy(IteratorObject* iterator) : iterator_(iterator), attachment_(iterator->attachment) {
+    share(attachment_);
+    unlist(iterator);
+    opened_ = std::exchange(iterator->iterator, nullptr);
+    iterator->busy = true;
   }
+  ~Busy() {
+    iterator_->busy = false;
+    if (iterator_->attachment == nullptr || attachment_->store == nullptr) {
+      utan_iterator_close(opened_);
+    } else {
+      iterator_->iterator = opened_;
+      list_in(attachment_, iterator_);
+    }
+    let_go(attachment_);
+  }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+
+ private:
+  IteratorObject* iterator_;
+  Attachment* attachment_;
+  utan_iterator* opened_;
+};
+
+// Of an entry of the iterator, of which only containers are to be released. `both`: a new pair to be filled; null: the part
+// alone.
+PyObject* entry_object(Attachment* attachment, Part part, const utan_value& key, utan_value* value, PyObject* both) {
+  State& state = *attachment->state;
   // The value first: it is released whatever comes.
-  PyObject* const second = take_value(attachment, value);
-  if (second == nullptr) return nullptr;
-  PyTuple_SET_ITEM(both.get(), 1, second);
+  PyObject* second = nullptr;
+  if (part != Part::keys) {
+    second = value->type == UTAN_CONTAINER ? take_value(attachment, value) : plain_object(state, *value);
+    if (second == nullptr || part == Part::values) return second;
+    PyTuple_SET_ITEM(both, 1, second);
+  }
   PyObject* const first = plain_object(state, key);
-  if (first == nullptr) return nullptr;
-  PyTuple_SET_ITEM(both.get(), 0, first);
-  return both.release();
+  if (first == nullptr || part == Part::keys) return first;
+  PyTuple_SET_ITEM(both, 0, first);
+  return Py_NewRef(both);
 }
 
 PyObject* iterator_next(PyObject* self) {
   IteratorObject* const it = as_iterator(self);
+  if (it->attachment == nullptr || !check_signals(*it->attachment->state)) return nullptr;
+  // The collector may run here, as handlers of signals may above.
+  const Ref both(it->part == Part::items ? PyTuple_New(2) : nullptr);
+  if (it->part == Part::items && !both) return nullptr;
   if (it->attachment == nullptr) return nullptr;
   Attachment* const attachment = it->attachment;
   State& state = *attachment->state;
+  if (it->busy) {
+    PyErr_SetString(PyExc_ValueError, "the iterator is in use already");
+    return nullptr;
+  }
   if (it->iterator == nullptr) return fail_closed(state);
   utan_value key{};
   utan_value value{};
@@ -45,14 +95,10 @@ PyObject* iterator_next(PyObject* self) {
     end_iterator(it);
     return nullptr;
   }
-  switch (it->part) {
-    case Part::keys:
-      return plain_object(state, key);
-    case Part::values:
-      return take_value(attachment, &value);
-    default:
-      return pair_of(state, attachment, key, &value);
-  }
+  if (!runs_code(state, key) && !runs_code(state, value)) [[likely]]
+    return entry_object(attachment, it->part, key, &value, both.get());
+  const Busy busy(it);
+  return entry_object(attachment, it->part, key, &value, both.get());
 }
 
 PyDoc_STRVAR(close_doc,
@@ -76,7 +122,7 @@ PyType_Slot slots[] = {{Py_tp_doc, const_cast<char*>(iterator_doc)},
                        {Py_tp_methods, methods},
                        {0, nullptr}};
 PyType_Spec spec = {"utan._utan.Iterator", sizeof(IteratorObject), 0,
-                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
 }  // namespace
 
@@ -89,8 +135,7 @@ void end_iterator(IteratorObject* iterator) {
   Attachment* const attachment = std::exchange(iterator->attachment, nullptr);
   if (attachment == nullptr) return;
   if (iterator->iterator != nullptr) {
-    *iterator->place = iterator->next;
-    if (iterator->next != nullptr) iterator->next->place = iterator->place;
+    unlist(iterator);
     utan_iterator_close(std::exchange(iterator->iterator, nullptr));
   }
   let_go(attachment);
@@ -112,10 +157,7 @@ PyObject* iterate(Proxy* proxy, Part part, const utan_range* range) {
   out->attachment = attachment;
   out->iterator = opened;
   out->part = part;
-  out->next = attachment->iterators;
-  out->place = &attachment->iterators;
-  if (out->next != nullptr) out->next->place = &out->next;
-  attachment->iterators = out;
+  list_in(attachment, out);
   return as_object(out);
 }
 

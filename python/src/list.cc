@@ -305,7 +305,8 @@ PyType_Slot slots[] = {{Py_tp_doc, const_cast<char*>(list_doc)},
                        {Py_nb_add, slot(list_add)},
                        {Py_nb_inplace_add, slot(list_add_in_place)},
                        {0, nullptr}};
-PyType_Spec spec = {"utan.List", sizeof(Proxy), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_SEQUENCE, slots};
+PyType_Spec spec = {"utan.List", sizeof(Proxy), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_SEQUENCE,
+                    slots};
 
 }  // namespace
 

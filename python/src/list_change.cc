@@ -197,9 +197,10 @@ PyObject* list_remove(PyObject* self, PyObject* value) {
 }
 
 PyObject* list_sort(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
-  const bool done = change_list(as_proxy(self), [&](const Seen& seen) {
+  Proxy* const proxy = as_proxy(self);
+  const bool done = change_list(proxy, [&](const Seen& seen) {
     const Ref elements(seen.elements(0, seen.count()));
-    const Ref sort(elements ? PyObject_GetAttrString(elements.get(), "sort") : nullptr);
+    const Ref sort(elements ? PyObject_GetAttr(elements.get(), state_of(proxy).sort_name) : nullptr);
     const Ref sorted(sort ? PyObject_Vectorcall(sort.get(), arguments, static_cast<std::size_t>(count), names)
                           : nullptr);
     return sorted ? seen.splice(0, seen.count(), elements.get()) : -1;

@@ -100,13 +100,6 @@ PyObject* mapping_pop(PyObject* self, PyObject* const* arguments, Py_ssize_t cou
   return count == 2 ? Py_NewRef(arguments[1]) : fail_missing(arguments[0]);
 }
 
-// An entry as a pair; both are released, also where it fails.
-PyObject* take_pair(Attachment* attachment, utan_value* key, utan_value* value) {
-  const Ref first(take_value(attachment, key));
-  const Ref second(take_value(attachment, value));
-  return first && second ? PyTuple_Pack(2, first.get(), second.get()) : nullptr;
-}
-
 PyDoc_STRVAR(popitem_doc,
              "popitem($self, /)\n--\n\nRemoves the entry with the last key (of a Table any) and returns (key, value). "
              "KeyError if there is none.");
@@ -508,8 +501,10 @@ PyType_Slot table_slots[] = {{Py_tp_doc, const_cast<char*>(table_doc)},
                              {Py_tp_methods, table_methods},
                              {0, nullptr}};
 
-constexpr unsigned base_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION;
-constexpr unsigned mapping_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_MAPPING;
+// Immutable as built-in types are: an object must not become one of another class, whose functions would not fit it.
+constexpr unsigned own_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE;
+constexpr unsigned base_flags = own_flags | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION;
+constexpr unsigned mapping_flags = own_flags | Py_TPFLAGS_MAPPING;
 PyType_Spec container_spec = {"utan._utan.Container", sizeof(Proxy), 0, base_flags, container_slots};
 PyType_Spec mapping_spec = {"utan._utan.Mapping", sizeof(Proxy), 0, base_flags | Py_TPFLAGS_MAPPING, mapping_slots};
 PyType_Spec sorted_spec = {"utan._utan.Sorted", sizeof(Proxy), 0, base_flags | Py_TPFLAGS_MAPPING, sorted_slots};

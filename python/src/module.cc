@@ -198,7 +198,12 @@ int execute(PyObject* module) {
   state.codecs = PyDict_New();
   state.decoders = PyDict_New();
   state.utan_method = PyUnicode_InternFromString("__utan__");
-  if (state.codecs == nullptr || state.decoders == nullptr || state.utan_method == nullptr) return -1;
+  state.keys_name = PyUnicode_InternFromString("keys");
+  state.bytes_name = PyUnicode_InternFromString("bytes");
+  state.sort_name = PyUnicode_InternFromString("sort");
+  if (state.codecs == nullptr || state.decoders == nullptr || state.utan_method == nullptr ||
+      state.keys_name == nullptr || state.bytes_name == nullptr || state.sort_name == nullptr)
+    return -1;
   const bool done = make_errors(state, module) && make_container_types(state, module) &&
                     make_list_type(state, module) && make_store_type(state, module) &&
                     make_iterator_type(state, module) && make_view_types(state, module) && add_register(module) &&
@@ -237,6 +242,10 @@ PyModuleDef_Slot module_slots[] = {
 #ifdef Py_mod_gil
     // Attachments and proxies are guarded by the interpreter's lock: a free-threaded interpreter turns it on.
     {Py_mod_gil, Py_MOD_GIL_USED},
+#endif
+#ifdef Py_mod_multiple_interpreters
+    // Everything that changes is in the module's state, of which each interpreter has one. The library below takes threads.
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #endif
     {0, nullptr}};
 

@@ -1,7 +1,8 @@
 // A moment: one commit of a store, for reading several containers, or one and all below it, as they were at one instant.
 //
 // Thread safety: with the interpreter's lock held. Ownership: the handles that it gives belong to the caller, who closes
-// them before the moment ends.
+// them before the moment ends. All of them keep the file open, so that they stay good when what is done meanwhile closes the
+// store.
 #pragma once
 
 #include "state.h"
@@ -26,7 +27,10 @@ class Handle {
 class Moment {
  public:
   Moment() = default;
-  ~Moment() { static_cast<void>(utan_close(snapshot_)); }
+  ~Moment() {
+    static_cast<void>(utan_close(snapshot_));
+    if (attachment_ != nullptr) let_go(attachment_);
+  }
   Moment(const Moment&) = delete;
   Moment& operator=(const Moment&) = delete;
 
@@ -34,6 +38,7 @@ class Moment {
   bool begin(Attachment* attachment) {
     if (attachment->store == nullptr) return fail_closed(*attachment->state) != nullptr;
     attachment_ = attachment;
+    share(attachment);
     const utan_code code = utan_snapshot(attachment->store, &snapshot_);
     return code == UTAN_OK || fail(*attachment->state, code) != nullptr;
   }
@@ -70,7 +75,7 @@ class Walk {
     utan_value_release(&value_);
     const utan_code code = utan_iterator_next(iterator_, &key_, &value_);
     if (code == UTAN_OK) [[likely]]
-      return (++count_ & 0xfff) != 0 || PyErr_CheckSignals() == 0;
+      return check_signals(*state_);
     if (code != UTAN_NOT_FOUND) fail(*state_, code);
     return false;
   }
@@ -82,7 +87,6 @@ class Walk {
   utan_iterator* iterator_ = nullptr;
   utan_value key_{};
   utan_value value_{};
-  std::size_t count_ = 0;
 };
 
 // A call that nests in itself as deeply as the data; false: RecursionError was set.

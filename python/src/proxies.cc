@@ -68,8 +68,8 @@ void free_proxy(PyObject* self) {
     const auto place = proxy->attachment->proxies.find(proxy->id);
     if (place != proxy->attachment->proxies.end() && place->second == proxy) proxy->attachment->proxies.erase(place);
   }
+  close_proxy(proxy);  // before a callback of a weak reference closes the store
   if (proxy->weak_references != nullptr) PyObject_ClearWeakRefs(self);
-  close_proxy(proxy);
   Attachment* const attachment = std::exchange(proxy->attachment, nullptr);
   type->tp_free(self);
   if (attachment != nullptr) let_go(attachment);

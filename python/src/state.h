@@ -19,6 +19,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "private.h"
 #include "reference.h"
 
 namespace utan::python {
@@ -58,10 +59,17 @@ struct State {
   bool own_codecs;      // those of utan._codecs are registered
   PyObject* uuid_type;  // null until one is met
   PyObject* uuid_safety;
+  PyObject* datetimes_capsule;  // null until a datetime is met
+  // Names that are looked up often. Others would each fill a place of the interpreter's cache of attributes.
   PyObject* utan_method;  // "__utan__"
+  PyObject* keys_name;    // "keys"
+  PyObject* bytes_name;   // "bytes"
+  PyObject* sort_name;    // "sort"
 
+  void* datetimes;        // what the capsule has; null with it
   utan_data* spare_data;  // for the next value that needs one; null: in use
   Attachment* attachments;
+  mutable unsigned step_count;  // of loops, between two looks for signals
 };
 
 // Every reference that the state has, for traversal and clearing.
@@ -96,7 +104,11 @@ int visit_state(State& state, Visit&& visit) {
       &state.decoders,
       &state.uuid_type,
       &state.uuid_safety,
+      &state.datetimes_capsule,
       &state.utan_method,
+      &state.keys_name,
+      &state.bytes_name,
+      &state.sort_name,
   };
   for (PyObject** const object : objects) {
     if (const int stop = visit(*object); stop != 0) return stop;
@@ -124,10 +136,17 @@ enum class Part { keys, values, items };
 struct IteratorObject {
   PyObject ob_base;
   Attachment* attachment;   // null: at its end, or closed by its owner
-  utan_iterator* iterator;  // null: its store was closed
+  utan_iterator* iterator;  // null: its store was closed, or it is busy
+  bool busy;                // its last entry is being made into objects, which may run Python code
   Part part;
   IteratorObject* next;  // of the attachment's
   IteratorObject** place;
+};
+
+// A thread that is inside a call without the interpreter's lock, and has taken that again to call a function of the user's.
+struct Calling {
+  unsigned long thread;
+  Calling* next;  // of the attachment's
 };
 
 struct Attachment {
@@ -140,8 +159,7 @@ struct Attachment {
   std::string path;
   dev_t device = 0;
   ino_t inode = 0;
-  std::string private_folder;  // of ":memory:"
-  pid_t private_owner = 0;     // the process that removes it; 0: done
+  PrivateFolder folder;  // of ":memory:"
   std::unordered_map<std::uint64_t, Proxy*> proxies;
   IteratorObject* iterators = nullptr;
   Attachment* next = nullptr;  // of the state's
@@ -151,7 +169,8 @@ struct Attachment {
   std::mutex mutex;
   std::condition_variable idle;
   int released_count = 0;
-  unsigned long callback_thread = 0;  // that calls the user's function during a check; 0: none
+
+  Calling* callings = nullptr;  // under the interpreter's lock
 };
 
 inline Proxy* as_proxy(PyObject* object) { return reinterpret_cast<Proxy*>(object); }
@@ -160,7 +179,8 @@ inline State& state_of(const Proxy* proxy) { return *proxy->attachment->state; }
 inline bool is_proxy(const State& state, PyObject* object) {
   return PyObject_TypeCheck(object, state.container_type) != 0;
 }
-inline bool is_mapping(const Proxy* proxy) { return utan_container_type(proxy->container) != UTAN_LIST; }
+// Also of one that is closed.
+inline bool is_mapping(const Proxy* proxy) { return Py_TYPE(&proxy->ob_base) != state_of(proxy).list_type; }
 State& state_of_type(PyTypeObject* type);
 
 // --- errors.cc
@@ -194,6 +214,9 @@ bool with_memory(Body&& body) noexcept {
   }
 }
 
+// Now and then in a loop: runs the handlers of signals, and with them any code. False: an error was set.
+inline bool check_signals(const State& state) { return (++state.step_count & 0xfff) != 0 || PyErr_CheckSignals() == 0; }
+
 // --- attachment.cc
 
 void share(Attachment* attachment);
@@ -210,7 +233,23 @@ bool shut(Attachment* attachment);
 void forget_threads(State& state);
 bool shut_all(State& state);
 
-// The interpreter's lock is let go of during a call that may take long.
+// Takes the interpreter's lock again. At the interpreter's end a thread that is not the main one never gets it: here it waits
+// for the end of the process. Python would end it by an exception, which may not go through destructors.
+void take_lock(PyThreadState* thread) noexcept;
+
+// The interpreter's lock is let go of.
+class Unlocked {
+ public:
+  Unlocked() : thread_(PyEval_SaveThread()) {}
+  ~Unlocked() { take_lock(thread_); }
+  Unlocked(const Unlocked&) = delete;
+  Unlocked& operator=(const Unlocked&) = delete;
+
+ private:
+  PyThreadState* thread_;
+};
+
+// The same during a call that uses an attachment, which is not closed meanwhile.
 class Released {
  public:
   explicit Released(Attachment* attachment);
@@ -218,9 +257,37 @@ class Released {
   Released(const Released&) = delete;
   Released& operator=(const Released&) = delete;
 
+  // In the middle of the call, by the thread that makes it: `body` has the interpreter's lock, and may run Python code.
+  template <class Body>
+  void with_lock(Body&& body) {
+    take_lock(thread_);
+    Calling calling{PyThread_get_thread_ident(), attachment_->callings};
+    attachment_->callings = &calling;
+    body();
+    end_calling(&calling);
+    thread_ = PyEval_SaveThread();
+  }
+
  private:
+  void end_calling(const Calling* calling);
+
   Attachment* attachment_;
   PyThreadState* thread_;
+};
+
+// Keeps the store's file open while what lies in it is made into objects, whatever the code that this runs closes.
+class KeptOpen {
+ public:
+  explicit KeptOpen(Attachment* attachment) {
+    if (attachment->store != nullptr) static_cast<void>(utan_root(attachment->store, &container_));
+  }
+  ~KeptOpen() { utan_container_close(container_); }
+  KeptOpen(const KeptOpen&) = delete;
+  KeptOpen& operator=(const KeptOpen&) = delete;
+  explicit operator bool() const { return container_ != nullptr; }
+
+ private:
+  utan_container* container_ = nullptr;
 };
 
 // --- proxies.cc: the same container is the same object

@@ -1,5 +1,7 @@
 // Stores and snapshots as users see them: the mapping of the root, and what is done with the whole.
 
+#include <chrono>
+
 #include "store.h"
 #include "values.h"
 
@@ -181,13 +183,14 @@ PyObject* store_processes(PyObject* self, PyObject*) {
 
 // What a check tells while it runs, without the interpreter's lock.
 struct Checking {
-  Attachment* attachment;
+  Released* released;
   PyObject* progress;  // null: nobody asked
   std::vector<std::string> problems;
   bool no_memory;
-  PyObject* error_type;
+  PyObject* error_type;  // null: nothing was raised meanwhile
   PyObject* error_value;
   PyObject* error_trace;
+  std::chrono::steady_clock::time_point asked;  // whether there was a signal
 };
 
 void note_problem(void* context, const char* text) {
@@ -199,18 +202,28 @@ void note_problem(void* context, const char* text) {
   }
 }
 
-// What it raises is raised at the end: the check itself cannot be stopped.
+// What it raises ends the check.
 void call_progress(void* context, std::uint64_t block_count) {
   auto* const checking = static_cast<Checking*>(context);
-  const PyGILState_STATE held = PyGILState_Ensure();
-  if (checking->error_type == nullptr) {
-    checking->attachment->callback_thread = PyThread_get_thread_ident();
+  if (checking->error_type != nullptr) return;
+  checking->released->with_lock([&] {
     const Ref answer(
         PyObject_CallFunction(checking->progress, "KO", static_cast<unsigned long long>(block_count), Py_None));
-    checking->attachment->callback_thread = 0;
     if (!answer) PyErr_Fetch(&checking->error_type, &checking->error_value, &checking->error_trace);
-  }
-  PyGILState_Release(held);
+  });
+}
+
+// A signal ends the check, if its handler raises something. Asked so rarely that taking the lock costs nothing.
+int stop_check(void* context) {
+  auto* const checking = static_cast<Checking*>(context);
+  if (checking->error_type != nullptr) return 1;
+  const auto now = std::chrono::steady_clock::now();
+  if (now - checking->asked < std::chrono::milliseconds(20)) return 0;
+  checking->asked = now;
+  checking->released->with_lock([&] {
+    if (PyErr_CheckSignals() < 0) PyErr_Fetch(&checking->error_type, &checking->error_value, &checking->error_trace);
+  });
+  return checking->error_type != nullptr ? 1 : 0;
 }
 
 PyObject* problems_of(const Checking& checking) {
@@ -251,30 +264,34 @@ PyObject* report_object(const utan_check_report& report, const Checking& checkin
   return out.release();
 }
 
-PyDoc_STRVAR(check_doc,
-             "check($self, progress=None)\n--\n\n"
-             "Looks at every byte of the newest commit, or of the snapshot, while others go on, and returns what it "
-             "found, as a\n"
-             "dict: \"problems\" is a list of texts, empty if the store is sound. `progress` is called now and then "
-             "with how many\n"
-             "blocks were looked at, and None, as it is not known how many there are.\n\n"
-             "    assert db.check()[\"problems\"] == []");
+PyDoc_STRVAR(
+    check_doc,
+    "check($self, progress=None)\n--\n\n"
+    "Looks at every byte of the newest commit, or of the snapshot, while others go on, and returns what it "
+    "found, as a\n"
+    "dict: \"problems\" is a list of texts, empty if the store is sound. `progress` is called now and then "
+    "with how many\n"
+    "blocks were looked at, and None, as it is not known how many there are; what it raises ends the check.\n\n"
+    "    assert db.check()[\"problems\"] == []");
 PyObject* store_check(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
   PyObject* given[1] = {Py_None};
   static const Signature signature{"check", {"progress"}, 1, 0};
   Proxy* const proxy = as_proxy(self);
   if (!read_arguments(signature, arguments, count, names, given) || !expect_open(proxy)) return nullptr;
-  Checking checking{proxy->attachment, given[0] == Py_None ? nullptr : given[0], {}, false, nullptr, nullptr, nullptr};
+  Checking checking{nullptr, given[0] == Py_None ? nullptr : given[0], {}, false, nullptr, nullptr,
+                    nullptr, std::chrono::steady_clock::now()};
   utan_check_options options{};
   options.struct_size = sizeof options;
   options.problem = note_problem;
   options.progress = checking.progress == nullptr ? nullptr : call_progress;
   options.context = &checking;
+  options.stop = stop_check;
   utan_check_report report{};
   report.struct_size = sizeof report;
   utan_code code;
   {
-    const Released released(proxy->attachment);
+    Released released(proxy->attachment);
+    checking.released = &released;
     code = utan_check(proxy->attachment->store, &options, &report);
   }
   if (checking.error_type != nullptr) {
@@ -367,8 +384,9 @@ PyType_Slot slots[] = {{Py_tp_doc, const_cast<char*>(store_doc)},
                        {Py_tp_methods, methods},
                        {Py_tp_getset, attributes},
                        {0, nullptr}};
-PyType_Spec spec = {"utan.Store", sizeof(StoreObject), 0,
-                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_MAPPING | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+PyType_Spec spec = {
+    "utan.Store", sizeof(StoreObject), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_MAPPING | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
 }  // namespace
 

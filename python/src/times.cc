@@ -40,10 +40,22 @@ Date date_of(std::int64_t days) {
   return {year_of_era + era * 400 + (month <= 2 ? 1 : 0), month, day};
 }
 
-bool load() {
-  if (PyDateTimeAPI == nullptr) PyDateTime_IMPORT;
-  return PyDateTimeAPI != nullptr;
+// Null: an error was set. The capsule is kept, and with it what it leads to, as long as the state: each interpreter has one.
+const PyDateTime_CAPI* load(State& state) {
+  if (state.datetimes == nullptr) {
+    const Ref module(PyImport_ImportModule("datetime"));
+    Ref capsule(module ? PyObject_GetAttrString(module.get(), "datetime_CAPI") : nullptr);
+    if (!capsule) return nullptr;
+    void* const interface = PyCapsule_GetPointer(capsule.get(), PyDateTime_CAPSULE_NAME);
+    if (interface == nullptr) return nullptr;
+    state.datetimes = interface;
+    Py_XDECREF(std::exchange(state.datetimes_capsule, capsule.release()));
+  }
+  return static_cast<const PyDateTime_CAPI*>(state.datetimes);
 }
+
+// Null if none was met before.
+const PyDateTime_CAPI* known(const State& state) { return static_cast<const PyDateTime_CAPI*>(state.datetimes); }
 
 std::int64_t microseconds_of(PyObject* object) {
   const std::int64_t days =
@@ -55,28 +67,34 @@ std::int64_t microseconds_of(PyObject* object) {
 
 }  // namespace
 
-bool is_datetime(PyObject* object) {
+bool is_datetime(State& state, PyObject* object) {
   // Whoever made one has loaded the module.
-  if (PyDateTimeAPI == nullptr) {
+  if (known(state) == nullptr) {
     const Ref name(PyUnicode_InternFromString("datetime"));
     const Ref module(name ? PyImport_GetModule(name.get()) : nullptr);
-    if (!module || !load()) {
+    if (!module || load(state) == nullptr) {
       PyErr_Clear();
       return false;
     }
   }
-  return PyDateTime_Check(object);
+  return PyObject_TypeCheck(object, known(state)->DateTimeType) != 0;
 }
 
-bool is_exact_datetime(PyObject* object) {
-  return PyDateTimeAPI != nullptr && Py_TYPE(object) == PyDateTimeAPI->DateTimeType;
+bool knows_datetimes(const State& state) { return known(state) != nullptr; }
+
+bool is_exact_datetime(const State& state, PyObject* object) {
+  return known(state) != nullptr && Py_TYPE(object) == known(state)->DateTimeType;
 }
 
-bool is_datetime_type(PyObject* type) {
-  return load() && type == reinterpret_cast<PyObject*>(PyDateTimeAPI->DateTimeType);
+bool is_datetime_type(State& state, PyObject* type) {
+  return load(state) != nullptr && type == reinterpret_cast<PyObject*>(known(state)->DateTimeType);
 }
 
-bool take_datetime(PyObject* object, utan_value& out) {
+bool is_date_type(const State& state, PyObject* type) {
+  return known(state) != nullptr && type == reinterpret_cast<PyObject*>(known(state)->DateType);
+}
+
+bool take_datetime(State& state, PyObject* object, utan_value& out) {
   out.type = UTAN_DATETIME;
   if (PyDateTime_DATE_GET_TZINFO(object) == Py_None) {
     out.integer = microseconds_of(object);
@@ -87,7 +105,8 @@ bool take_datetime(PyObject* object, utan_value& out) {
   out.integer = microseconds_of(object);
   if (offset.get() == Py_None) return true;  // it does not know its zone: naive
   out.type = UTAN_DATETIME_UTC;
-  if (!PyDelta_Check(offset.get())) {
+  if (load(state) == nullptr) return false;
+  if (PyObject_TypeCheck(offset.get(), known(state)->DeltaType) == 0) {
     PyErr_SetString(PyExc_TypeError, "utcoffset() returned something else than a timedelta");
     return false;
   }
@@ -102,8 +121,9 @@ bool take_datetime(PyObject* object, utan_value& out) {
   return false;
 }
 
-PyObject* datetime_object(std::int64_t microseconds, bool utc) {
-  if (!load()) return nullptr;
+PyObject* datetime_object(State& state, std::int64_t microseconds, bool utc) {
+  const PyDateTime_CAPI* const interface = load(state);
+  if (interface == nullptr) return nullptr;
   const std::int64_t part = microseconds % second_us;
   const std::int64_t fraction = part < 0 ? part + second_us : part;
   const std::int64_t seconds = (microseconds - fraction) / second_us;
@@ -115,9 +135,9 @@ PyObject* datetime_object(std::int64_t microseconds, bool utc) {
                  static_cast<long long>(date.year));
     return nullptr;
   }
-  return PyDateTimeAPI->DateTime_FromDateAndTime(static_cast<int>(date.year), date.month, date.day, time / 3'600,
-                                                 time / 60 % 60, time % 60, static_cast<int>(fraction),
-                                                 utc ? PyDateTime_TimeZone_UTC : Py_None, PyDateTimeAPI->DateTimeType);
+  return interface->DateTime_FromDateAndTime(static_cast<int>(date.year), date.month, date.day, time / 3'600,
+                                             time / 60 % 60, time % 60, static_cast<int>(fraction),
+                                             utc ? interface->TimeZone_UTC : Py_None, interface->DateTimeType);
 }
 
 }  // namespace utan::python

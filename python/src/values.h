@@ -61,8 +61,9 @@ class Builder {
   bool begin(utan_type type, std::uint32_t* number = nullptr);
   bool end();
   bool add_key(PyObject* key);
-  // Any value, with all below it.
-  bool add(PyObject* value);
+  // Any value, with all below it. `counted`: it is in a plain list or dict, which has a reference for each place that it is
+  // in, and the caller has one.
+  bool add(PyObject* value, bool counted = false);
   // The entries of a mapping, or of an iterable of pairs, and of keyword arguments; either may be null.
   bool add_entries(PyObject* from, PyObject* named);
   bool add_elements(PyObject* iterable);
@@ -74,19 +75,20 @@ class Builder {
  private:
   bool open();
   bool add_value(const utan_value& value);
-  bool add_object(PyObject* object);
-  bool add_dict(PyObject* dict);
+  bool add_object(PyObject* object, bool counted);
+  bool add_dict(PyObject* dict, bool counted);
   bool add_dict_entries(PyObject* dict);
   bool add_mapping_entries(PyObject* mapping);
   bool add_any_mapping(PyObject* mapping);
   bool add_pairs(PyObject* pairs);
-  bool add_list(PyObject* list);
+  bool add_list(PyObject* list, bool counted);
+  bool add_list_elements(PyObject* list);
   bool add_any_sequence(PyObject* sequence);
   bool add_proxy(PyObject* object);
   bool add_copy(std::size_t copying, utan_container* container);
   // Shared and cyclic parts stay so. `add_contents` adds what is in it.
   template <class Contents>
-  bool add_container(PyObject* object, utan_type type, Contents&& add_contents);
+  bool add_container(PyObject* object, utan_type type, bool counted, Contents&& add_contents);
   bool fail_type(PyObject* object);
   bool fail_data(utan_code code);
 
@@ -114,6 +116,8 @@ class Given {
   explicit Given(Attachment* target) : target_(target) {}
   // `place`: the key or index it goes to, for messages; may be null.
   bool take(PyObject* object, PyObject* place);
+  // After other code ran: is the container that it is, if it is one, still open? False: an error was set.
+  bool expect_open() const { return proxy_ == nullptr || python::expect_open(proxy_); }
   const utan_value* value() const { return &value_; }
   bool is_much() const {
     return builder_ != nullptr ? builder_->is_much() : value_.type >= UTAN_BYTES && value_.size > (1u << 16);
@@ -121,6 +125,7 @@ class Given {
 
  private:
   Attachment* target_;
+  Proxy* proxy_ = nullptr;  // that the value is; the scratch keeps it
   utan_value value_{};
   Scratch scratch_;
   std::unique_ptr<Builder> builder_;
@@ -130,17 +135,26 @@ class Given {
 
 // A plain value; it is not released.
 PyObject* plain_object(State& state, const utan_value& value);
+// May making an object of it run Python code: an import, a decoder, the collector? That code may do anything, also close the
+// store.
+bool runs_code(const State& state, const utan_value& value);
 // Any value that was got of the attachment; released here, also where it fails.
 PyObject* take_value(Attachment* attachment, utan_value* value);
+// The same of an entry, as a pair.
+PyObject* take_pair(Attachment* attachment, utan_value* key, utan_value* value);
 
 // --- times.cc
 
-bool is_datetime(PyObject* object);
+bool is_datetime(State& state, PyObject* object);
 // No subclass of it; false also if none was met before.
-bool is_exact_datetime(PyObject* object);
-bool is_datetime_type(PyObject* type);
-bool take_datetime(PyObject* object, utan_value& out);
-PyObject* datetime_object(std::int64_t microseconds, bool utc);
+bool is_exact_datetime(const State& state, PyObject* object);
+bool is_datetime_type(State& state, PyObject* type);
+// The class `date`; false also if no datetime was met before.
+bool is_date_type(const State& state, PyObject* type);
+// Has one been met before? Then making one runs no Python code.
+bool knows_datetimes(const State& state);
+bool take_datetime(State& state, PyObject* object, utan_value& out);
+PyObject* datetime_object(State& state, std::int64_t microseconds, bool utc);
 
 // --- codecs.cc
 

@@ -69,8 +69,8 @@ bool is_uuid(State& state, PyObject* object) {
   return type != nullptr && PyObject_TypeCheck(object, reinterpret_cast<PyTypeObject*>(type)) != 0;
 }
 
-Taken take_uuid(PyObject* object, utan_value& out, Scratch& scratch) {
-  const Ref bytes(PyObject_GetAttrString(object, "bytes"));
+Taken take_uuid(const State& state, PyObject* object, utan_value& out, Scratch& scratch) {
+  const Ref bytes(PyObject_GetAttr(object, state.bytes_name));
   if (!bytes) return Taken::failed;
   if (!PyBytes_Check(bytes.get()) || PyBytes_GET_SIZE(bytes.get()) != 16) {
     PyErr_SetString(PyExc_TypeError, "a UUID has 16 bytes");
@@ -97,8 +97,8 @@ bool take_tuple(State& state, PyObject* object, utan_value& out, Scratch& scratc
     elements[i] = utan_value{};
     PyObject* const element = PyTuple_GET_ITEM(object, static_cast<Py_ssize_t>(i));
     if (!take_key_at(state, element, elements[i], scratch, depth + 1)) return false;
-    if (elements[i].data == scratch.small()) {
-      // A UUID: the small place is needed again.
+    if (elements[i].type == UTAN_UUID) {
+      // The small place is needed again.
       void* const copy = scratch.take(16);
       if (copy == nullptr) return false;
       std::memcpy(copy, scratch.small(), 16);
@@ -166,9 +166,9 @@ PyObject* uuid_class(State& state) {
 }
 
 Taken take_known(State& state, PyObject* object, utan_value& out, Scratch& scratch) {
-  if (is_exact_datetime(object)) return take_datetime(object, out) ? Taken::done : Taken::failed;
+  if (is_exact_datetime(state, object)) return take_datetime(state, object, out) ? Taken::done : Taken::failed;
   if (state.uuid_type != nullptr && as_object(Py_TYPE(object)) == state.uuid_type)
-    return take_uuid(object, out, scratch);
+    return take_uuid(state, object, out, scratch);
   return Taken::other;
 }
 
@@ -179,8 +179,8 @@ Taken take_plain(State& state, PyObject* object, utan_value& out, Scratch& scrat
   if (PyLong_Check(object)) return take_integer(object, out, scratch);
   if (PyFloat_Check(object)) return take_real(object, out);
   if (PyBytes_Check(object)) return take_bytes(object, out);
-  if (is_datetime(object)) return take_datetime(object, out) ? Taken::done : Taken::failed;
-  if (is_uuid(state, object)) return take_uuid(object, out, scratch);
+  if (is_datetime(state, object)) return take_datetime(state, object, out) ? Taken::done : Taken::failed;
+  if (is_uuid(state, object)) return take_uuid(state, object, out, scratch);
   return Taken::other;
 }
 
@@ -200,9 +200,10 @@ bool Given::take(PyObject* object, PyObject* place) {
   if (const Taken taken = take_known(*target_->state, object, value_, scratch_); taken != Taken::other)
     return taken == Taken::done;
   if (is_proxy(*target_->state, object) && as_proxy(object)->attachment == target_) {
-    if (!expect_open(as_proxy(object))) return false;
+    if (!python::expect_open(as_proxy(object))) return false;
     value_.type = UTAN_CONTAINER;
     value_.container = as_proxy(object)->container;
+    proxy_ = as_proxy(object);
     return scratch_.keep(Ref::share(object));
   }
   if (!with_memory([&] { builder_ = std::make_unique<Builder>(target_); })) return false;

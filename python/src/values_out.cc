@@ -79,7 +79,7 @@ PyObject* plain_object(State& state, const utan_value& value) {
       return big_integer_object(value);
     case UTAN_DATETIME:
     case UTAN_DATETIME_UTC:
-      return datetime_object(value.integer, value.type == UTAN_DATETIME_UTC);
+      return datetime_object(state, value.integer, value.type == UTAN_DATETIME_UTC);
     case UTAN_UUID:
       return uuid_object(state, value);
     case UTAN_TUPLE:
@@ -91,15 +91,49 @@ PyObject* plain_object(State& state, const utan_value& value) {
   }
 }
 
+bool runs_code(const State& state, const utan_value& value) {
+  switch (value.type) {
+    case UTAN_DATETIME:
+    case UTAN_DATETIME_UTC:
+      return !knows_datetimes(state);
+    case UTAN_UUID:
+    case UTAN_TUPLE:
+    case UTAN_EXTENDED:
+      return true;
+    default:
+      return false;
+  }
+}
+
 PyObject* take_value(Attachment* attachment, utan_value* value) {
   if (value->type == UTAN_CONTAINER) {
     utan_container* const container = std::exchange(value->container, nullptr);
     utan_value_release(value);
     return take_container(attachment, container);
   }
-  PyObject* const out = plain_object(*attachment->state, *value);
+  if (!runs_code(*attachment->state, *value)) [[likely]] {
+    PyObject* const out = plain_object(*attachment->state, *value);
+    utan_value_release(value);
+    return out;
+  }
+  const KeptOpen kept(attachment);
+  PyObject* const out = kept ? plain_object(*attachment->state, *value) : PyErr_NoMemory();
   utan_value_release(value);
   return out;
+}
+
+PyObject* take_pair(Attachment* attachment, utan_value* key, utan_value* value) {
+  const KeptOpen kept(attachment);
+  State& state = *attachment->state;
+  // Containers before any code runs: the store is certainly open.
+  const bool is_container = value->type == UTAN_CONTAINER;
+  const Ref second(!kept          ? PyErr_NoMemory()
+                   : is_container ? take_value(attachment, value)
+                                  : plain_object(state, *value));
+  const Ref first(second ? plain_object(state, *key) : nullptr);
+  utan_value_release(value);
+  utan_value_release(key);
+  return first ? PyTuple_Pack(2, first.get(), second.get()) : nullptr;
 }
 
 }  // namespace utan::python

@@ -54,8 +54,6 @@ PyObject* view_repr(PyObject* self) {
 
 // --- As sets: the results are plain sets
 
-bool is_view(PyObject* object) { return Py_TYPE(object)->tp_dealloc == view_free; }
-
 using Operation = PyObject*(PyObject*, PyObject*);
 template <Operation operation>
 PyObject* as_sets(PyObject* left, PyObject* right) {
@@ -65,38 +63,59 @@ PyObject* as_sets(PyObject* left, PyObject* right) {
   return b ? operation(a.get(), b.get()) : nullptr;
 }
 
+// Is everything in the one also in the other? -1: an error was set.
+int all_inside(PyObject* one, PyObject* other) {
+  const Ref iterator(PyObject_GetIter(one));
+  while (iterator) {
+    const Ref item(PyIter_Next(iterator.get()));
+    if (!item) return PyErr_Occurred() != nullptr ? -1 : 1;
+    const int inside = PySequence_Contains(other, item.get());
+    if (inside != 1) return inside;
+  }
+  return -1;
+}
+
+// As dict's views: one by one, because entries may have values that no set can hold.
 PyObject* set_compare(PyObject* self, PyObject* other, int operation) {
-  int is_set = PyAnySet_Check(other) || PyDictViewSet_Check(other) || is_view(other);
-  if (is_set == 0) is_set = PyObject_IsInstance(other, state_of(as_view(self)->of).set_abc);
+  const State& state = state_of(as_view(self)->of);
+  int is_set = PyAnySet_Check(other) || PyDictViewSet_Check(other) || Py_TYPE(other) == state.keys_type ||
+               Py_TYPE(other) == state.items_type;
+  if (is_set == 0) is_set = PyObject_IsInstance(other, state.set_abc);
   if (is_set < 0) return nullptr;
   if (is_set == 0) return not_implemented();
-  if (operation == Py_EQ || operation == Py_NE) {
-    const Py_ssize_t own = PyObject_Size(self);
-    const Py_ssize_t others = own < 0 ? -1 : PyObject_Size(other);
-    if (others < 0) return nullptr;
-    if (own != others) return boolean(operation == Py_NE);
+  const Py_ssize_t own = PyObject_Size(self);
+  const Py_ssize_t others = own < 0 ? -1 : PyObject_Size(other);
+  if (others < 0) return nullptr;
+  int holds = 0;
+  switch (operation) {
+    case Py_EQ:
+    case Py_NE:
+      holds = own == others ? all_inside(self, other) : 0;
+      break;
+    case Py_LT:
+      holds = own < others ? all_inside(self, other) : 0;
+      break;
+    case Py_LE:
+      holds = own <= others ? all_inside(self, other) : 0;
+      break;
+    case Py_GT:
+      holds = own > others ? all_inside(other, self) : 0;
+      break;
+    default:
+      holds = own >= others ? all_inside(other, self) : 0;
   }
-  // Entries may have values that no set can hold: then one by one.
-  if (part_of(self) == Part::items && (operation == Py_EQ || operation == Py_NE)) {
-    const Ref iterator(PyObject_GetIter(self));
-    while (iterator) {
-      const Ref item(PyIter_Next(iterator.get()));
-      if (!item) return PyErr_Occurred() != nullptr ? nullptr : boolean(operation == Py_EQ);
-      const int inside = PySequence_Contains(other, item.get());
-      if (inside < 0) return nullptr;
-      if (inside == 0) return boolean(operation == Py_NE);
-    }
-    return nullptr;
-  }
-  const Ref a(PySet_New(self));
-  if (!a) return nullptr;
-  const Ref b(PySet_New(other));
-  return b ? PyObject_RichCompare(a.get(), b.get(), operation) : nullptr;
+  return holds < 0 ? nullptr : boolean((holds == 1) != (operation == Py_NE));
 }
 
 PyObject* view_isdisjoint(PyObject* self, PyObject* other) {
-  const Ref own(PySet_New(self));
-  return own ? PyObject_CallMethod(own.get(), "isdisjoint", "O", other) : nullptr;
+  const Ref iterator(PyObject_GetIter(other));
+  while (iterator) {
+    const Ref item(PyIter_Next(iterator.get()));
+    if (!item) return PyErr_Occurred() != nullptr ? nullptr : boolean(true);
+    const int inside = PySequence_Contains(self, item.get());
+    if (inside != 0) return inside < 0 ? nullptr : boolean(false);
+  }
+  return nullptr;
 }
 
 // --- Types
@@ -130,7 +149,7 @@ PyType_Slot values_slots[] = {UTAN_VIEW_SLOTS, {Py_tp_methods, values_methods}, 
 #undef UTAN_VIEW_SLOTS
 #undef UTAN_SET_SLOTS
 
-constexpr unsigned flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION;
+constexpr unsigned flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION;
 PyType_Spec keys_spec = {"utan._utan.KeysView", sizeof(View), 0, flags, keys_slots};
 PyType_Spec values_spec = {"utan._utan.ValuesView", sizeof(View), 0, flags, values_slots};
 PyType_Spec items_spec = {"utan._utan.ItemsView", sizeof(View), 0, flags, items_slots};

@@ -3,6 +3,7 @@
 import collections.abc
 import copy
 import json
+import operator
 
 import pytest
 
@@ -368,3 +369,47 @@ def test_generics_and_names():
     assert utan.Dict[str, int].__args__ == (str, int)
     for type_ in (utan.Dict, utan.List, utan.Collection, utan.Table, utan.Store):
         assert type_.__module__ == "utan" and type_.__doc__
+
+
+# --- Views
+
+
+def test_views_are_compared_as_those_of_dict_whatever_the_values(db):
+    plain = {"a": [1], "b": {"c": 2}, "d": 3}
+    db["m"] = plain
+    live = db["m"]
+    others = [plain, {}, {"a": [1]}, {"a": [2], "b": {"c": 2}, "d": 3}, {**plain, "e": 4}]
+    compare = [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge]
+    for other in others:
+        for function in compare:
+            assert function(live.items(), other.items()) is function(plain.items(), other.items()), (function, other)
+            assert function(live.keys(), other.keys()) is function(plain.keys(), other.keys())
+            assert function(other.items(), live.items()) is function(other.items(), plain.items())
+        assert live.items().isdisjoint(other.items()) is plain.items().isdisjoint(other.items())
+        assert live.keys().isdisjoint(list(other)) is plain.keys().isdisjoint(list(other))
+    assert (live.keys() == live.values()) is False and (live.values() == live.values()) is False
+    with pytest.raises(TypeError):
+        live.keys() < live.values()  # noqa: B015
+
+
+# --- Types
+
+
+def test_the_types_cannot_be_changed_or_exchanged(db):
+    db["m"] = {"a": 1}
+    for change in (lambda: setattr(utan.Dict, "get", None), lambda: setattr(db["m"], "__class__", utan.Collection),
+                   lambda: setattr(db["m"], "__class__", utan.List), lambda: delattr(utan.List, "append")):
+        with pytest.raises(TypeError):
+            change()
+    assert type(db["m"]) is utan.Dict and db["m"].get("a") == 1
+
+
+def test_what_is_closed_can_still_be_told_apart(path):
+    db = utan.open(path)
+    db["m"], db["l"] = {}, []
+    entries, items = db["m"], db["l"]
+    db.close()
+    for one in (db, entries, items):
+        assert one == one and not one != one and one != None and one != 5 and one not in [1, "a"]  # noqa: E711, PLR0124
+        with pytest.raises(utan.ClosedError):
+            one == ([] if one is items else {})  # noqa: B015

@@ -180,3 +180,56 @@ while True:
         whole = db.native()
         assert whole["a"] == whole["b"] == [whole["n"]]
     assert db.check()["problems"] == []
+
+
+# --- ":memory:"
+
+
+def private_folders():
+    return {name for name in os.listdir("/dev/shm") if name.startswith("utan-private-")}
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="private stores are elsewhere here")
+def test_a_private_store_of_a_killed_process_is_removed_by_the_next():
+    utan.open(":memory:").close()
+    before = private_folders()
+    script = "import utan; db = utan.open(':memory:'); db['x'] = [1]; print('ready', flush=True); input()"
+    children = [subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(3)]
+    for child in children:
+        assert child.stdout.readline() == b"ready\n"
+    assert len(private_folders() - before) == 3
+    children[0].kill()
+    children[0].wait()
+    with utan.open(":memory:") as db:
+        db["x"] = 1
+        assert len(private_folders() - before) == 3  # those of the living, and this one
+    for child in children[1:]:
+        child.communicate(b"\n")
+        assert child.returncode == 0
+    assert private_folders() <= before
+    for child in children:
+        child.stdin.close()
+        child.stdout.close()
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="private stores are elsewhere here")
+def test_a_private_store_stays_as_long_as_a_child_uses_it():
+    utan.open(":memory:").close()
+    before = private_folders()
+    script = """
+import os, utan
+db = utan.open(":memory:")
+db["l"] = [1]
+read, write = os.pipe()
+if os.fork():
+    os.kill(os.getpid(), 9)
+os.close(write)
+os.read(read, 1)                    # the parent is dead
+utan.open(":memory:").close()       # removes what is abandoned
+db["l"].append(2)
+print(db["l"], db.check()["problems"], flush=True)
+db.close()
+"""
+    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    assert child.communicate(timeout=60)[0] == b"[1, 2] []\n"
+    assert private_folders() <= before

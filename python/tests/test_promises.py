@@ -1,6 +1,7 @@
 """What docs/PYTHON.md says exactly, sentence by sentence: each test is named by its sentence."""
 
 import copy
+import errno
 import gc
 import os
 import pickle
@@ -531,7 +532,26 @@ def test_opening_an_existing_store_writes_nothing(path):
     before = os.stat(path)
     db = utan.open(path)
     assert db["x"][999] == 999
-    time.sleep(0)
     after = os.stat(path)
     db.close()
     assert (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size)
+
+
+# --- Paths
+
+
+def test_a_path_may_have_any_bytes(tmp_path):
+    folder = os.fsencode(tmp_path)
+    with pytest.raises(FileNotFoundError) as raised:
+        utan.open(folder + b"/\xff\xfe.utan", "w")
+    assert raised.value.filename == os.fsdecode(folder + b"/\xff\xfe.utan") and raised.value.errno == errno.ENOENT
+    with open(folder + b"/bad\xff", "wb") as file:
+        file.write(b"no store" * 10_000)
+    with pytest.raises(utan.FormatError, match="bad"):
+        utan.open(folder + b"/bad\xff")
+    with utan.open(folder + b"/good\xff.utan") as db:
+        assert os.fsencode(db.path) == folder + b"/good\xff.utan" and repr(db)
+        db["l"] = [1]
+        assert pickle.loads(pickle.dumps(db["l"])) is db["l"]
+        with pytest.raises(TypeError):
+            db.dict("l")

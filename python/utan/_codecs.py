@@ -5,8 +5,6 @@ from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
 
-from utan._utan import register
-
 
 def _encode_enum(member):
     return [type(member).__module__, type(member).__qualname__, member.name, member.value]
@@ -25,17 +23,19 @@ def _decode_enum(form):
     return value
 
 
-register(date, "date", date.isoformat, date.fromisoformat)
-register(time, "time", time.isoformat, time.fromisoformat)
-register(
-    timedelta,
-    "timedelta",
-    lambda delta: [delta.days, delta.seconds, delta.microseconds],
-    lambda form: timedelta(*form),
-)
-register(Decimal, "decimal", str, Decimal)
-register(complex, "complex", lambda number: [number.real, number.imag], lambda form: complex(*form))
-register(tuple, "tuple", tuple, tuple)
-register(set, "set", list, set)
-register(frozenset, "frozenset", list, frozenset)
-register(Enum, "enum", _encode_enum, _decode_enum)
+def add_all(register):
+    """Registers them with a function that takes a type, a name, and how to encode and decode."""
+    register(date, "date", date.isoformat, date.fromisoformat)
+    register(time, "time", time.isoformat, time.fromisoformat)
+    register(
+        timedelta,
+        "timedelta",
+        lambda delta: [delta.days, delta.seconds, delta.microseconds],
+        lambda form: timedelta(*form),
+    )
+    register(Decimal, "decimal", str, Decimal)
+    register(complex, "complex", lambda number: [number.real, number.imag], lambda form: complex(*form))
+    register(tuple, "tuple", tuple, tuple)
+    register(set, "set", list, set)
+    register(frozenset, "frozenset", list, frozenset)
+    register(Enum, "enum", _encode_enum, _decode_enum)

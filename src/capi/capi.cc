@@ -51,6 +51,10 @@ utan_code fail(Code code, const char* message) {
   last_error = message;
   return static_cast<utan_code>(code);
 }
+utan_code fail_interrupted(const char* message) {
+  last_error = message;
+  return UTAN_INTERRUPTED;
+}
 utan_code not_found() {
   last_error.clear();
   last_code = Code::not_found;
@@ -81,11 +85,11 @@ const char* utan_last_error(void) {
 }
 
 const char* utan_code_name(utan_code code) {
-  static constexpr const char* names[] = {"UTAN_OK",      "UTAN_NOT_FOUND", "UTAN_EXISTS",     "UTAN_INVALID",
-                                          "UTAN_TYPE",    "UTAN_TOO_LARGE", "UTAN_CORRUPTION", "UTAN_FORMAT",
-                                          "UTAN_VERSION", "UTAN_NO_SPACE",  "UTAN_READ_ONLY",  "UTAN_CLOSED",
-                                          "UTAN_TIMEOUT", "UTAN_IN_USE",    "UTAN_PERMISSION", "UTAN_UNSUPPORTED",
-                                          "UTAN_IO",      "UTAN_MEMORY",    "UTAN_INTERNAL",   "UTAN_GONE"};
+  static constexpr const char* names[] = {
+      "UTAN_OK",         "UTAN_NOT_FOUND", "UTAN_EXISTS",     "UTAN_INVALID",     "UTAN_TYPE",      "UTAN_TOO_LARGE",
+      "UTAN_CORRUPTION", "UTAN_FORMAT",    "UTAN_VERSION",    "UTAN_NO_SPACE",    "UTAN_READ_ONLY", "UTAN_CLOSED",
+      "UTAN_TIMEOUT",    "UTAN_IN_USE",    "UTAN_PERMISSION", "UTAN_UNSUPPORTED", "UTAN_IO",        "UTAN_MEMORY",
+      "UTAN_INTERNAL",   "UTAN_GONE",      "UTAN_INTERRUPTED"};
   if (code < 0 || static_cast<std::size_t>(code) >= std::size(names)) return "UTAN_UNKNOWN";
   return names[code];
 }

@@ -34,7 +34,33 @@ Result<void> expect_report(const utan_check_report* report) {
   return {};
 }
 
-utan::check::Progress progress_of(const utan_check_options& options) { return {options.progress, options.context}; }
+// What is told and asked while a check runs.
+class Telling {
+ public:
+  explicit Telling(const utan_check_options& options) : options_(&options) {}
+
+  utan::check::Progress progress() {
+    return {options_->progress == nullptr ? nullptr : say, options_->stop == nullptr ? nullptr : stop, this};
+  }
+  // The check did not come to its end.
+  bool stopped() const { return stopped_; }
+
+ private:
+  static void say(void* telling, std::uint64_t block_count) {
+    const utan_check_options& options = *static_cast<Telling*>(telling)->options_;
+    options.progress(options.context, block_count);
+  }
+  static bool stop(void* telling) {
+    auto* const self = static_cast<Telling*>(telling);
+    self->stopped_ = self->stopped_ || self->options_->stop(self->options_->context) != 0;
+    return self->stopped_;
+  }
+
+  const utan_check_options* options_;
+  bool stopped_ = false;
+};
+
+utan_code fail_stopped() { return utan::capi::fail_interrupted("the check was ended by who asked for it"); }
 
 void hand_over(const utan::check::Report& found, std::uint64_t file_size, const utan_check_options& options,
                utan_check_report* report) {
@@ -130,8 +156,10 @@ utan_code utan_check(utan_store* store, const utan_check_options* options, utan_
     utan_check_options o{};
     if (const Result<void> read = read_options(options, o); !read.ok()) return fail(read.error());
     if (const Result<void> expected = expect_report(report); !expected.ok()) return fail(expected.error());
-    const Result<Checked> checked = check_open(*store->store, false, progress_of(o));
+    Telling telling(o);
+    const Result<Checked> checked = check_open(*store->store, false, telling.progress());
     if (!checked.ok()) return fail(checked.error());
+    if (telling.stopped()) return fail_stopped();
     hand_over(checked->report, checked->file_size, o, report);
     return UTAN_OK;
   });
@@ -145,13 +173,16 @@ utan_code utan_check_file(const char* path, const utan_check_options* options, u
     if (path == nullptr || *path == '\0') return fail(Code::invalid, "utan_check_file: the path is empty");
     Checked checked;
     Error why;
-    const Result<bool> opened = check_by_opening(path, progress_of(o), checked, why);
+    Telling telling(o);
+    const Result<bool> opened = check_by_opening(path, telling.progress(), checked, why);
     if (!opened.ok()) return fail(opened.error());
+    if (telling.stopped()) return fail_stopped();
     if (opened.value()) {
       hand_over(checked.report, checked.file_size, o, report);
       return UTAN_OK;
     }
-    utan::check::FileReport found = utan::check::check_file(utan::os::linux_system(), path, progress_of(o));
+    utan::check::FileReport found = utan::check::check_file(utan::os::linux_system(), path, telling.progress());
+    if (telling.stopped()) return fail_stopped();
     // Whoever opens it is told so.
     if (found.report.sound() && says_damaged(why.code())) utan::check::Findings(found.report).add(why.message());
     hand_over(found.report, found.file_size.value, o, report);

@@ -16,6 +16,7 @@ using format::ObjectId;
 namespace {
 
 constexpr std::uint64_t blocks_per_progress = 1 << 16;
+constexpr std::uint64_t blocks_per_question = 1 << 10;
 // Indices below a node of the object table, by its height.
 constexpr auto object_spans = [] {
   std::array<std::uint64_t, format::object_table_depth_max + 1> out{};
@@ -67,6 +68,7 @@ CommitWalk::Found CommitWalk::follow(Offset offset, Kind kind, const char* what)
     lost_some_ = true;
     return Found{};
   };
+  if (stopped_) return {};
   const Place place = blocks_->place_of(offset);
   if (!place) return wrong("no block begins there");
   const auto* header = blocks_->at<BlockHeader>(offset);
@@ -85,6 +87,10 @@ CommitWalk::Found CommitWalk::follow(Offset offset, Kind kind, const char* what)
   size = size + ByteCount{place.room};
   if (progress_.say != nullptr && seen_.count() % blocks_per_progress == 0)
     progress_.say(progress_.context, seen_.count());
+  if (progress_.stop != nullptr && seen_.count() % blocks_per_question == 0) {
+    stopped_ = progress_.stop(progress_.context);
+    lost_some_ = lost_some_ || stopped_;
+  }
   return {header, offset, place.room};
 }
 

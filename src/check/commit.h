@@ -132,6 +132,7 @@ class CommitWalk {
   std::uint64_t hash_seed_;
   Findings* findings_;
   Progress progress_;
+  bool stopped_ = false;  // nobody wants to know any more
   std::uint64_t number_ = 0;
   std::uint64_t object_index_high_ = 0;
   BlockSet seen_;

@@ -48,9 +48,11 @@ struct Report {
   bool sound() const { return problem_count == 0; }
 };
 
-// Is told now and then how many blocks have been looked at.
+// Is told now and then how many blocks have been looked at, and asked whether to go on.
 struct Progress {
   void (*say)(void* context, std::uint64_t block_count) = nullptr;
+  // True: no further block is looked at, and what was found until then means nothing.
+  bool (*stop)(void* context) = nullptr;
   void* context = nullptr;
 };
 

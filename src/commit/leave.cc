@@ -158,6 +158,8 @@ void Session::give_up_threads() {
     give_back(line);
   }
   hold_lines_.clear();
+  left_ =
+      true;  // with the mutex still held: a thread of the program that ends now would give back one that is not there
 }
 
 Result<void> Session::leave() {
@@ -177,7 +179,6 @@ Result<void> Session::leave() {
   }
   const std::uint64_t checkpointed = fixed.durable_number.load(std::memory_order_seq_cst);
   give_up_threads();
-  left_ = true;
   if (changed && last && out.ok()) {
     Result<void> closed = close_cleanly(CommitNumber{checkpointed});
     if (!closed.ok()) out = std::move(closed);

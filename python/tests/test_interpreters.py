@@ -1,0 +1,62 @@
+"""Several interpreters in one process: each has a module of its own, and all share a store's one attachment."""
+
+import importlib
+import os
+import sys
+import textwrap
+
+import pytest
+
+import utan
+
+USE = """
+import sys
+sys.path[:] = {search_path!r}
+import datetime, decimal, utan
+db = utan.open({path!r})
+db["from"] = {name!r}
+db["when"] = datetime.datetime(2024, 1, 1)
+db["coded"] = decimal.Decimal("1.5")
+assert db["when"].year == 2024 and db["coded"] == decimal.Decimal("1.5")
+assert db.check(progress=lambda done, total: None)["problems"] == []
+kept = db["list"]
+kept.append({name!r})
+{end}
+"""
+
+
+def run_legacy(code):
+    """An interpreter that shares the lock of the main one."""
+    testing = pytest.importorskip("_testcapi")
+    assert testing.run_in_subinterp(code) == 0
+
+
+def run_own_lock(code):
+    """An interpreter with a lock of its own (Python 3.12 or newer)."""
+    testing = pytest.importorskip("_testinternalcapi" if sys.version_info >= (3, 13) else "_testcapi")
+    if not hasattr(testing, "run_in_subinterp_with_config"):
+        pytest.skip("this Python has no interpreters with a lock of their own")
+    options = {"use_main_obmalloc": False, "allow_fork": False, "allow_exec": False, "allow_threads": True,
+               "allow_daemon_threads": False, "check_multi_interp_extensions": True}
+    if sys.version_info >= (3, 13):
+        import types
+
+        code_result = testing.run_in_subinterp_with_config(code, types.SimpleNamespace(**options, gil="own"))
+    else:
+        code_result = testing.run_in_subinterp_with_config(code, **options, own_gil=True)
+    assert code_result == 0
+
+
+@pytest.mark.parametrize("run", [run_legacy, run_own_lock])
+@pytest.mark.parametrize("end", ["db.close()", ""], ids=["closed", "left open"])
+def test_an_interpreter_uses_a_store_and_ends(path, run, end):
+    with utan.open(path) as db:
+        db["list"] = []
+        for name in ("first", "second"):
+            run(textwrap.dedent(USE).format(search_path=sys.path, path=path, name=name, end=end))
+            assert db["from"] == name
+        # What was loaded in an interpreter that is gone is not used here.
+        importlib.import_module("datetime")
+        assert db["when"].year == 2024 and db["coded"] * 2 == 3 and db["list"] == ["first", "second"]
+        assert db.check()["problems"] == []
+        assert [process["process_id"] for process in db.processes()] == [os.getpid()]
