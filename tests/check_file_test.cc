@@ -47,6 +47,47 @@ TEST(CheckStore, ASnapshotIsCheckedAsItIs) {
   EXPECT_EQ(utan_close(handle), UTAN_OK);
 }
 
+TEST(CheckStore, EndsWhenItsCallerWantsItTo) {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.path("s");
+  constexpr std::int64_t record_count = 20'000;
+  {
+    auto store = test::open_store(path);
+    auto table = make(*store, "t", ContainerType::table);
+    for (std::int64_t i = 0; i < record_count; ++i) set(*table, std::to_string(i), Value::integer(i));
+  }
+  struct Asked {
+    int times = 0;
+    int stops_at = 3;
+  } asked;
+  utan_check_options options{};
+  options.struct_size = sizeof options;
+  options.context = &asked;
+  options.stop = [](void* context) {
+    auto* const state = static_cast<Asked*>(context);
+    return ++state->times == state->stops_at ? 1 : 0;
+  };
+  utan_check_report report{};
+  report.struct_size = sizeof report;
+  utan_store* handle = nullptr;
+  ASSERT_EQ(utan_open(path.c_str(), nullptr, &handle), UTAN_OK);
+  EXPECT_EQ(utan_check(handle, &options, &report), UTAN_INTERRUPTED);
+  EXPECT_EQ(asked.times, 3);
+  asked.times = 0;
+  EXPECT_EQ(utan_check_file(path.c_str(), &options, &report), UTAN_INTERRUPTED);
+  EXPECT_EQ(asked.times, 3);
+  EXPECT_EQ(utan_close(handle), UTAN_OK);
+  asked.times = 0;
+  EXPECT_EQ(utan_check_file(path.c_str(), &options, &report), UTAN_INTERRUPTED);  // nobody has it open
+  EXPECT_EQ(asked.times, 3);
+  // Who is asked and lets it go on gets all of it.
+  asked.stops_at = 0;
+  ASSERT_EQ(utan_check_file(path.c_str(), &options, &report), UTAN_OK);
+  EXPECT_EQ(report.problem_count, 0U);
+  EXPECT_EQ(report.entry_count, static_cast<std::uint64_t>(record_count) + 1);
+  EXPECT_GT(asked.times, 10);
+}
+
 // --- Links -------------------------------------------------------------------------------------------------------------
 
 TEST(CheckStore, OrphansAndCyclesAreCounted) {

@@ -113,6 +113,14 @@ TEST_F(CppApi, ValuesOfAllTypesComeBack) {
   EXPECT_TRUE(d.get("string").is_string());
   d.set("list", utan::list());
   EXPECT_TRUE(d.get("list").is_container());
+  const std::array<std::byte, 3> coded{std::byte{1}, std::byte{0}, std::byte{255}};
+  d.set("extended", utan::Input::extended(coded));
+  EXPECT_EQ(d.get("extended").type(), Type::extended);
+  EXPECT_TRUE(std::ranges::equal(d.get("extended").as_extended(), coded));
+  expect_error(UTAN_TYPE, {"the value is a value of a codec, not bytes"}, [&] { d.get("extended").as_bytes(); });
+  expect_error(UTAN_TYPE, {}, [&] { d.set(utan::Input::extended(coded), 1); });
+  d.set("deep", utan::dict({{"extended", utan::Input::extended(coded)}}));
+  EXPECT_TRUE(std::ranges::equal(d["deep"]["extended"].as_extended(), coded));
   d.set("again", d.get("string"));
   EXPECT_EQ(d.get("again").view(), d.get("string").view());
 }

@@ -107,7 +107,8 @@ enum class Type : std::uint32_t {
   bytes = UTAN_BYTES,
   string = UTAN_STRING,
   tuple = UTAN_TUPLE,  // of keys alone
-  container = UTAN_CONTAINER
+  container = UTAN_CONTAINER,
+  extended = UTAN_EXTENDED  // bytes that a codec of some language understands; never a key
 };
 enum class ContainerType : std::uint32_t {
   dict = UTAN_DICT,
@@ -118,9 +119,9 @@ enum class ContainerType : std::uint32_t {
 
 // "an integer", for messages.
 inline const char* name_of(Type type) noexcept {
-  constexpr const char* names[] = {"null",   "a boolean",  "an integer",        "a big integer",
-                                   "a real", "a datetime", "a datetime in UTC", "a UUID",
-                                   "bytes",  "a string",   "a tuple",           "a container"};
+  constexpr const char* names[] = {
+      "null",   "a boolean", "an integer", "a big integer", "a real",      "a datetime",        "a datetime in UTC",
+      "a UUID", "bytes",     "a string",   "a tuple",       "a container", "a value of a codec"};
   const auto index = static_cast<std::size_t>(type);
   return index < std::size(names) ? names[index] : "of a type that this version does not know";
 }
@@ -192,6 +193,11 @@ class Input {
   // An integer of any size: two's complement, little-endian, at least one byte.
   static Input big_integer(std::span<const std::byte> digits) noexcept {
     return Input(UTAN_BIG_INTEGER, digits.data(), digits.size());
+  }
+
+  // What a codec made of a value of another type.
+  static Input extended(std::span<const std::byte> bytes) noexcept {
+    return Input(UTAN_EXTENDED, bytes.data(), bytes.size());
   }
 
   // What the C interface takes; valid as long as this.
@@ -304,6 +310,10 @@ class Value {
     expect(Type::bytes);
     return raw_bytes();
   }
+  std::span<const std::byte> as_extended() const {
+    expect(Type::extended);
+    return raw_bytes();
+  }
 
   // Of a tuple: how many elements, and one of them, which is valid as long as the tuple.
   std::size_t tuple_size() const { return expect(Type::tuple).size; }
@@ -392,7 +402,8 @@ class Literal {
   Literal(const Input& input, int) : value_(*input.raw()), kept_(input.kept_) {
     if (value_.type == UTAN_TUPLE) {
       copy_elements();
-    } else if (value_.type == UTAN_BIG_INTEGER || (value_.type >= UTAN_UUID && value_.type <= UTAN_STRING)) {
+    } else if (value_.type == UTAN_BIG_INTEGER || value_.type == UTAN_EXTENDED ||
+               (value_.type >= UTAN_UUID && value_.type <= UTAN_STRING)) {
       copy_bytes();
     }
   }

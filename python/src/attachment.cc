@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <string>
 
 #include "store.h"
 
@@ -99,8 +100,16 @@ utan_store* open_patiently(State& state, const char* path, utan_open_options opt
       code = utan_open(path, &options, &store);
     }
     if (code == UTAN_OK) return store;
-    if (code != UTAN_TIMEOUT || std::chrono::steady_clock::now() - begin >= open_timeout) {
+    if (code != UTAN_TIMEOUT) {
       fail_to_open(state, code, path);
+      return nullptr;
+    }
+    if (std::chrono::steady_clock::now() - begin >= open_timeout) {
+      // The engine knows of the last wait alone.
+      const std::string message = std::string(path) +
+                                  ": somebody else is creating, recovering or replacing this store; gave up after " +
+                                  std::to_string(open_timeout.count()) + " ms";
+      fail(state, code, message.c_str());
       return nullptr;
     }
     if (PyErr_CheckSignals() < 0) return nullptr;

@@ -232,6 +232,8 @@ utan_code utan_get(utan_container* container, const utan_value* key, utan_value*
 }
 
 utan_code utan_contains(utan_container* container, const utan_value* key) {
+  if (const utan_code quick = utan::capi::contains_quickly(container, key); quick != utan::capi::unusual) [[likely]]
+    return quick;
   return with_key(container, key,
                   [&](Container& at, const Value& plain_key) -> utan_code { return found(at.contains(plain_key)); });
 }

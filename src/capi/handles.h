@@ -137,6 +137,8 @@ class GivenInput {
 inline constexpr utan_code unusual = -1;
 utan_code get_quickly(const utan_container* container, const utan_value* keys, std::size_t key_count,
                       utan_value* value);
+// The same of utan_contains.
+utan_code contains_quickly(const utan_container* container, const utan_value* key);
 
 // Hands a value over to the caller.
 void hand_over(object::Loan loan, const object::Container& from, utan_value* out);

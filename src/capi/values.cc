@@ -113,10 +113,13 @@ Result<object::Input*> GivenInput::input(const utan_value* given, const commit::
   return &input_;
 }
 
-utan_code get_quickly(const utan_container* container, const utan_value* keys, std::size_t key_count,
-                      utan_value* value) {
+namespace {
+
+// The value at the end of a path of usual keys.
+[[gnu::always_inline]] inline tree::Quick find_quickly(const utan_container* container, const utan_value* keys,
+                                                       std::size_t key_count, object::QuickValue& found) {
   constexpr std::size_t keys_max = 4;
-  if (key_count - 1 >= keys_max || keys == nullptr || value == nullptr) return unusual;
+  if (key_count - 1 >= keys_max || keys == nullptr) return tree::Quick::unusual;
   Value path[keys_max];
   for (std::size_t i = 0; i < key_count; ++i) {
     const utan_value& given = keys[i];
@@ -126,11 +129,48 @@ utan_code get_quickly(const utan_container* container, const utan_value* keys, s
     } else if (given.type == UTAN_INTEGER) {
       path[i] = Value::integer(given.integer);
     } else {
-      return unusual;
+      return tree::Quick::unusual;
     }
   }
+  return container->container->get_quickly({path, key_count}, found);
+}
+
+// A handle for the container that was found, whose pin is let go of. What does not go well is unusual.
+[[gnu::noinline]] utan_code lend_container(const object::Container& from, const object::QuickValue& found,
+                                           utan_value* value) {
+  class Unpin {
+   public:
+    explicit Unpin(commit::Thread* thread) : thread_(thread) {}
+    ~Unpin() { thread_->unpin(0); }
+    Unpin(const Unpin&) = delete;
+    Unpin& operator=(const Unpin&) = delete;
+
+   private:
+    commit::Thread* thread_;
+  };
+  return guarded([&]() -> utan_code {
+    const Unpin unpin(found.thread);
+    const format::ObjectId id = found.value.as_container();
+    Result<object::Hold> hold = object::Hold::take(from.attachment(), id);
+    if (!hold.ok()) return unusual;
+    auto handle = std::make_unique<utan_container>();
+    handle->container =
+        std::make_unique<object::Container>(from.attachment(), nullptr, id, found.type, std::move(hold).value());
+    *value = utan_value{};
+    value->type = UTAN_CONTAINER;
+    value->container = handle.release();
+    value->reserved[1] = value_handle;
+    return UTAN_OK;
+  });
+}
+
+}  // namespace
+
+utan_code get_quickly(const utan_container* container, const utan_value* keys, std::size_t key_count,
+                      utan_value* value) {
   object::QuickValue found;
-  switch (container->container->get_quickly({path, key_count}, found)) {
+  if (value == nullptr) return unusual;
+  switch (find_quickly(container, keys, key_count, found)) {
     case tree::Quick::unusual:
       return unusual;
     case tree::Quick::missing:
@@ -139,12 +179,27 @@ utan_code get_quickly(const utan_container* container, const utan_value* keys, s
     case tree::Quick::found:
       break;
   }
+  if (found.value.tag == Tag::container) return lend_container(*container->container, found, value);
   Tuples none;
   show(found.value, none, value);
   if (found.thread != nullptr) {
     value->reserved[0] = reinterpret_cast<std::uint64_t>(found.thread);
     value->reserved[1] = value_pinned;
   }
+  return UTAN_OK;
+}
+
+utan_code contains_quickly(const utan_container* container, const utan_value* key) {
+  object::QuickValue found;
+  switch (find_quickly(container, key, 1, found)) {
+    case tree::Quick::unusual:
+      return unusual;
+    case tree::Quick::missing:
+      return not_found();
+    case tree::Quick::found:
+      break;
+  }
+  if (found.thread != nullptr) found.thread->unpin(0);
   return UTAN_OK;
 }
 

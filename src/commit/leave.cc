@@ -158,8 +158,8 @@ void Session::give_up_threads() {
     give_back(line);
   }
   hold_lines_.clear();
-  left_ =
-      true;  // with the mutex still held: a thread of the program that ends now would give back one that is not there
+  // With the mutex still held: a thread of the program that ends now would give back a state that is not there.
+  left_ = true;
 }
 
 Result<void> Session::leave() {

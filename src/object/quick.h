@@ -1,7 +1,7 @@
 // The short way of a read, for values of all types: from a path of keys to the value, with as few instructions as can be.
 //
-// It takes what is usual and leaves the rest to Container::get and get_at: snapshots, values in several parts, values that
-// are containers, keys of rarer types, a lost race for a pin, damage. Thread safety and ownership as there.
+// It takes what is usual and leaves the rest to Container::get and get_at: snapshots, values in several parts, keys of rarer
+// types, a lost race for a pin, damage. Thread safety and ownership as there.
 #pragma once
 
 #include <span>
@@ -17,10 +17,12 @@
 
 namespace utan::object {
 
-// What was found, under a pin that is the caller's (0 of `thread`), unless the value needs none: then `thread` is null.
+// What was found, under a pin that is the caller's (0 of `thread`), unless the value needs none: then `thread` is null. A
+// container has one, so that a hold can be taken.
 struct QuickValue {
   format::Value value;
   commit::Thread* thread = nullptr;
+  ContainerType type = ContainerType::none;  // of a container
 };
 
 // The entry of this key in a mapping, if it is stored as usual.
@@ -66,6 +68,13 @@ inline tree::Quick Container::get_quickly(std::span<const format::Value> path, Q
     return quick;
   };
   const tree::ObjectTable objects{Offset{commit->object_table_root}, commit->object_table_depth};
+  const auto found_container = [&](format::ObjectId found) {
+    const tree::FoundObject object = tree::find_object(view, objects, found);
+    if (object.status != tree::Status::found) [[unlikely]]
+      return give_up(Quick::unusual);
+    out = {format::Value::container(found), thread, object.entry->type()};
+    return Quick::found;
+  };
   format::ObjectId id = id_;
   for (std::size_t i = 0;; ++i) {
     const tree::FoundObject object = tree::find_object(view, objects, id);
@@ -79,8 +88,9 @@ inline tree::Quick Container::get_quickly(std::span<const format::Value> path, Q
       const Result<const format::Word*> word = tree::list_at(view, root, key.bits);
       if (!word.ok()) [[unlikely]]
         return give_up(Quick::unusual);
-      if ((*word)->kind() == format::WordKind::container && i + 1 < path.size()) {
+      if ((*word)->kind() == format::WordKind::container) {
         id = format::ObjectId{(*word)->payload()};
+        if (i + 1 == path.size()) return found_container(id);
         continue;
       }
       if ((*word)->kind() >= format::WordKind::container || i + 1 < path.size()) return give_up(Quick::unusual);
@@ -96,8 +106,9 @@ inline tree::Quick Container::get_quickly(std::span<const format::Value> path, Q
       Stored stored;
       const Quick quick = find_stored_quickly(view, type, root, encoded, thread->hash_seed(), stored);
       if (quick != Quick::found) return give_up(quick);
-      if (stored.tag == format::Tag::container && stored.bytes.size() == sizeof id.value && i + 1 < path.size()) {
+      if (stored.tag == format::Tag::container && stored.bytes.size() == sizeof id.value) {
         id = container_in(stored.bytes);
+        if (i + 1 == path.size()) return found_container(id);
         continue;
       }
       if (format::is_large(stored.tag) || stored.tag == format::Tag::container || i + 1 < path.size())
