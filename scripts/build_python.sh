@@ -2,7 +2,8 @@
 # Makes the Python package as it is published (a source archive, and from what is in it a wheel) and installs the wheel into a
 # virtual environment in build/. Quick when nothing changed. Prints the environment's path; what it does, as errors.
 #
-#   build_python.sh            PYTHON=python3.12 for another interpreter, JOBS=N for so many compilers at once
+#   build_python.sh            PYTHON=python3.12 for another interpreter, JOBS=N for so many compilers at once,
+#                              UTAN_LIBRARY=PATH for a libutan.a of the same sources, which is otherwise built here
 #
 # In build/, for each interpreter: python-venv-X the environment, python-package-X archive and wheel, python-source-X the
 # archive's files. These stay, so that of a changed archive only what changed is compiled.
@@ -75,7 +76,8 @@ if ! cmp -s "$package/new/$archive" "$package/installed.tar.gz" || ! [[ -e $envi
   rm -f "$environment/installed" "$package"/*.whl "$package"/*.tar.gz
   mv "$package/new/$archive" "$package"
   update_source "$package/$archive"
-  logged "$environment/bin/python" -m build --wheel --no-isolation --outdir "$package" "$source"
+  logged "$environment/bin/python" -m build --wheel --no-isolation --outdir "$package" \
+    -C "cmake.define.UTAN_LIBRARY=${UTAN_LIBRARY:-}" "$source"
   logged "$environment/bin/pip" install --no-deps --force-reinstall "$package"/*.whl
   ln "$package/$archive" "$package/installed.tar.gz"
   touch "$environment/installed"

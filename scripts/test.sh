@@ -46,7 +46,8 @@ phase_models() { models/run.sh quick; }
 phase_house() {
   python3 scripts/check_includes.py && python3 scripts/check_dead_files.py && scripts/check_format.sh
 }
-phase_python() { scripts/test_python.sh; }
+# With the library of the release build, which is made of the same sources with the same flags.
+phase_python() { build release utan && UTAN_LIBRARY=$PWD/build/release/src/libutan.a scripts/test_python.sh; }
 
 mkdir -p build
 phases=("$@")

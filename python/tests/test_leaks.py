@@ -116,10 +116,12 @@ def test_repeating_keeps_nothing(path, group):
             return sys.getallocatedblocks(), total_references()
 
         repeat(10)
-        # The least of some rounds: caches of the interpreter grow now and then, a leak grows in each.
+        # Caches of the interpreter grow now and then; a leak grows in each round.
         grown = []
-        for _ in range(4):
+        for _ in range(12):
             blocks, references = repeat(0)
             more_blocks, more_references = repeat(40)
             grown.append((more_blocks - blocks, more_references - references))
-        assert min(blocks for blocks, _ in grown) < 40 and min(references for _, references in grown) < 40, grown
+            if max(grown[-1]) < 40:
+                return
+        pytest.fail(f"each of twelve rounds of 40 repetitions kept blocks or references: {grown}")
