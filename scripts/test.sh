@@ -32,8 +32,10 @@ trap report EXIT
 build() {
   local preset=$1
   shift
-  # Said each time, because a build folder remembers what it was told for another purpose.
-  cmake --preset "$preset" -DUTAN_TESTS=ON -DUTAN_BENCH=OFF -DUTAN_TORTURE=OFF >"build/$preset.log" 2>&1 ||
+  # Said each time, because a build folder remembers what it was told for another purpose. With precompiled headers the debug
+  # build takes half as long; a forgotten #include is found by `make check`, which reads each file by itself.
+  cmake --preset "$preset" -DUTAN_TESTS=ON -DUTAN_BENCH=OFF -DUTAN_TORTURE=OFF -DUTAN_PRECOMPILE=ON \
+    >"build/$preset.log" 2>&1 ||
     { cat "build/$preset.log"; return 1; }
   cmake --build "build/$preset" --parallel "$jobs" ${1+--target "$@"}
 }

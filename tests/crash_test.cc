@@ -3,7 +3,7 @@
 // nothing at all; that both hold again for crashes inside the recovery and in the work that follows it; that every
 // system call may fail once anywhere, and that a disk may be full for a while, without a crash or a loss.
 // Labels: plain
-// Timeout: 240 s
+// Timeout: 300 s
 //
 // The runs are those of support/crash_run.h, here of one table of bytes. The seed of a run decides everything in it, and
 // run number i has the seed of the whole plus i: a failure names the value of UTAN_SEED that makes it the first run of all.
