@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections import Counter
+from multiprocessing import connection
 
 import utan
 from display import Display, Progress, WorkerLine
@@ -159,5 +160,6 @@ def run_crew(index: Index, root: bytes, worker_count: int) -> bool:
                 return not kill_is_due
             if kill_is_due and 2 * progress.finished >= progress.file_count:
                 kill_is_due = not crew.kill_one_at_work(progress)
-            # Half way comes soon in a small folder. Looking takes a tenth of the time at most.
-            time.sleep(max(0.002 if kill_is_due else 0.05, 10 * reading_s))
+            # Until a worker ends, or a moment. Half way comes soon in a small folder. Looking takes a tenth of the time at most.
+            moment_s = max(0.002 if kill_is_due else 0.05, 10 * reading_s)
+            connection.wait([process.sentinel for process in crew.processes.values()], moment_s)

@@ -153,13 +153,7 @@ namespace {
     const format::ObjectId id = found.value.as_container();
     Result<object::Hold> hold = object::Hold::take(from.attachment(), id);
     if (!hold.ok()) return unusual;
-    auto handle = std::make_unique<utan_container>();
-    handle->container =
-        std::make_unique<object::Container>(from.attachment(), nullptr, id, found.type, std::move(hold).value());
-    *value = utan_value{};
-    value->type = UTAN_CONTAINER;
-    value->container = handle.release();
-    value->reserved[1] = value_handle;
+    hand_over(Loan::container(id, found.type, std::move(hold).value()), from, value);
     return UTAN_OK;
   });
 }
