@@ -30,7 +30,7 @@ bench: ## measure against other stores, into bench/results (QUICK=1: in four min
 	@bench/run.sh
 
 torture: ## the same tests for hours, with random crashes, and the models in full
-	@scripts/setup.sh test
+	@scripts/setup.sh torture
 	@scripts/torture.sh
 
 check: ## format, clang-tidy, include table, files that nothing reaches

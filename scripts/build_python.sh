@@ -17,9 +17,10 @@ if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
   exit 1
 fi
 
-# who PYTHON: its kind and version, and where it is from, which is the same in its virtual environments.
+# who PYTHON: its kind and version (with a "d" where it is a debug build, a "t" where it has no interpreter lock), and where
+# it is from, which is the same in its virtual environments.
 who() {
-  "$1" -c 'import sys; print(sys.implementation.cache_tag, sys.base_prefix)'
+  "$1" -c 'import sys; print(sys.implementation.cache_tag + sys.abiflags, sys.base_prefix)'
 }
 interpreter=$(who "$python")
 tag=${interpreter%% *}

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing for a purpose, and says which. Does nothing, fast, if none is.
 #
-#   setup.sh build | demo | test | check | bench | fuzz | all
+#   setup.sh build | demo | test | torture | check | bench | fuzz | all
 set -euo pipefail
 
 build=(g++ make cmake ninja-build libxxhash-dev nlohmann-json3-dev)
 demo=("${build[@]}" python3 python3-dev python3-venv)
 check=("${build[@]}" git python3 libgtest-dev clang-14 clang-tidy-14 clang-format-14)
 test=("${demo[@]}" git pkg-config libgtest-dev clang-format-14 spin)
+torture=("${test[@]}" python3-dbg)
 # redis-tools has the program of the server as well (redis-check-rdb is the same one): redis-server would add a service.
 bench=("${demo[@]}" python3-gdbm pkg-config libgtest-dev libabsl-dev libtkrzw-dev liblmdb-dev libmsgpack-cxx-dev redis-tools)
 fuzz=("${build[@]}" clang-14 libclang-rt-14-dev)
@@ -15,12 +16,13 @@ fuzz=("${build[@]}" clang-14 libclang-rt-14-dev)
 case ${1-} in
   build) wanted=("${build[@]}") ;;
   demo) wanted=("${demo[@]}") ;;
+  torture) wanted=("${torture[@]}") ;;
   check) wanted=("${check[@]}") ;;
   test) wanted=("${test[@]}") ;;
   bench) wanted=("${bench[@]}") ;;
   fuzz) wanted=("${fuzz[@]}") ;;
-  all) mapfile -t wanted < <(printf '%s\n' "${check[@]}" "${test[@]}" "${bench[@]}" "${fuzz[@]}" | sort -u) ;;
-  *) echo "usage: setup.sh build | demo | test | check | bench | fuzz | all" >&2; exit 2 ;;
+  all) mapfile -t wanted < <(printf '%s\n' "${check[@]}" "${torture[@]}" "${bench[@]}" "${fuzz[@]}" | sort -u) ;;
+  *) echo "usage: setup.sh build | demo | test | torture | check | bench | fuzz | all" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then

@@ -8,5 +8,10 @@ for preset in debug asan tsan; do
   cmake --build --preset "$preset" --parallel "${JOBS:-$(nproc)}"
   ctest --preset "$preset" --parallel "${JOBS:-$(nproc)}"
 done
+echo "==== Python's debug build ===="
+# It checks each use of its interface, and counts references, by which python/tests/test_leaks.py finds what is kept.
+cmake --preset release -DUTAN_TESTS=OFF -DUTAN_BENCH=OFF
+cmake --build --preset release --parallel "${JOBS:-$(nproc)}" --target utan
+PYTHON=python3-dbg UTAN_LIBRARY=$PWD/build/release/src/libutan.a scripts/test_python.sh
 echo "==== models ===="
 models/run.sh full
