@@ -73,6 +73,11 @@ enum {
 /* The message of the last call of this thread that failed: UTF-8, never null, valid until this thread's next call. */
 UTAN_API const char *utan_last_error(void);
 
+/* From now on calls of this thread that take long (storing much in one call, JSON, utan_sync) ask `stop`
+ * now and then, every 20 ms at most, and end with UTAN_INTERRUPTED if it answers anything but 0. Nothing has changed then.
+ * `stop` must not use the store. Null: nobody is asked. For what a user should be able to break off. */
+UTAN_API void utan_set_stop(int (*stop)(void *context), void *context);
+
 /* A word for a code: "UTAN_NOT_FOUND". Never null. */
 UTAN_API const char *utan_code_name(utan_code code);
 

@@ -335,6 +335,24 @@ Released::~Released() {
   let_go(attachment_);
 }
 
+Interruptible::Interruptible(Released& released) {
+  // Signals are the main thread's.
+  if (::gettid() != ::getpid()) return;
+  const auto stop = [](void* context) {
+    int stopped = 0;
+    static_cast<Released*>(context)->with_lock([&] {
+      if (PyOS_InterruptOccurred() == 0) return;
+      // It takes the signal for handled.
+      PyErr_SetInterrupt();
+      stopped = 1;
+    });
+    return stopped;
+  };
+  utan_set_stop(stop, &released);
+}
+
+Interruptible::~Interruptible() { utan_set_stop(nullptr, nullptr); }
+
 void Released::end_calling(const Calling* calling) {
   Calling** place = &attachment_->callings;
   while (*place != calling) place = &(*place)->next;

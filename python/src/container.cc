@@ -332,13 +332,11 @@ PyObject* as_stored(Proxy* proxy, PyObject* object) {
   const bool is_container = PyDict_Check(object) || PyList_Check(object) || is_proxy(state_of(proxy), object) ||
                             PyObject_IsInstance(object, state_of(proxy).mapping_abc) > 0;
   if (!is_container) return PyErr_Occurred() == nullptr ? Py_NewRef(object) : nullptr;
-  utan_container* made = nullptr;
   if (!expect_open(proxy)) return nullptr;
   const bool is_list = PyList_Check(object) || (is_proxy(state_of(proxy), object) && !is_mapping(as_proxy(object)));
   std::uint32_t type = is_list ? UTAN_LIST : UTAN_DICT;
   if (is_proxy(state_of(proxy), object)) type = utan_container_type(as_proxy(object)->container);
-  const utan_code code = utan_new(proxy->attachment->store, type, value.value()->plain, &made);
-  return code == UTAN_OK ? take_container(proxy->attachment, made) : fail(state_of(proxy), code);
+  return make_container(proxy->attachment, type, value.is_much(), value.value()->plain);
 }
 
 PyDoc_STRVAR(
@@ -407,11 +405,9 @@ PyObject* container_to_json(PyObject* self, PyObject* const* arguments, Py_ssize
   }
   char* text = nullptr;
   std::size_t size = 0;
-  utan_code code;
-  {
-    const Released released(proxy->attachment);
-    code = utan_to_json(proxy->container, static_cast<std::uint32_t>(indent), &text, &size);
-  }
+  const utan_code code = call_released(proxy->attachment, [&] {
+    return utan_to_json(proxy->container, static_cast<std::uint32_t>(indent), &text, &size);
+  });
   if (code != UTAN_OK) return fail(state_of(proxy), code);
   PyObject* const out = PyUnicode_DecodeUTF8(text, static_cast<Py_ssize_t>(size), nullptr);
   utan_text_free(text);
@@ -437,17 +433,15 @@ PyObject* container_load_json(PyObject* self, PyObject* text) {
     characters = PyBytes_AS_STRING(bytes.get());
     size = PyBytes_GET_SIZE(bytes.get());
   }
-  utan_data* data = nullptr;
-  utan_code code = utan_data_new(&data);
-  if (code != UTAN_OK) return fail(state_of(proxy), code);
-  {
-    const Released released(proxy->attachment);
-    code = utan_data_from_json(data, characters, static_cast<std::size_t>(size));
-    if (code == UTAN_OK) code = utan_assign(proxy->container, data);
-  }
-  PyObject* const out = code == UTAN_OK ? none() : fail(state_of(proxy), code);
-  utan_data_free(data);
-  return out;
+  const utan_code code = call_released(proxy->attachment, [&] {
+    utan_data* data = nullptr;
+    utan_code done = utan_data_new(&data);
+    if (done == UTAN_OK) done = utan_data_from_json(data, characters, static_cast<std::size_t>(size));
+    if (done == UTAN_OK) done = utan_assign(proxy->container, data);
+    utan_data_free(data);
+    return done;
+  });
+  return code == UTAN_OK ? none() : fail(state_of(proxy), code);
 }
 
 // --- Python's protocols

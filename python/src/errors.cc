@@ -89,6 +89,8 @@ bool make_errors(State& state, PyObject* module) {
 
 PyObject* fail(const State& state, utan_code code, const char* message) {
   switch (code) {
+    case UTAN_INTERRUPTED:
+      return nullptr;  // a signal's handler has raised something
     case UTAN_NO_SPACE:
       return fail_with_number(state.no_space_error, ENOSPC, message);
     case UTAN_TIMEOUT:

@@ -132,13 +132,8 @@ bool extend(Proxy* proxy, PyObject* iterable) {
   Builder builder(proxy->attachment);
   if (!builder.begin(UTAN_LIST) || !builder.add_elements(iterable) || !builder.end() || !expect_open(proxy))
     return false;
-  utan_code code;
-  if (builder.is_much()) {
-    const Released released(proxy->attachment);
-    code = utan_splice(proxy->container, UINT64_MAX, 0, builder.data());
-  } else {
-    code = utan_splice(proxy->container, UINT64_MAX, 0, builder.data());
-  }
+  const utan_code code = call_of(proxy->attachment, builder.is_much(),
+                                 [&] { return utan_splice(proxy->container, UINT64_MAX, 0, builder.data()); });
   if (code != UTAN_OK) fail(state_of(proxy), code);
   return code == UTAN_OK;
 }
@@ -254,9 +249,7 @@ PyObject* list_new(PyTypeObject* type, PyObject* arguments, PyObject* named) {
   if (!builder.begin(UTAN_LIST) || (iterable != nullptr && !builder.add_elements(iterable)) || !builder.end() ||
       !expect_open(as_proxy(of)))
     return nullptr;
-  utan_container* made = nullptr;
-  const utan_code code = utan_new(attachment->store, UTAN_LIST, builder.data(), &made);
-  return code == UTAN_OK ? take_container(attachment, made) : fail(state, code);
+  return make_container(attachment, UTAN_LIST, builder.is_much(), builder.data());
 }
 
 PyDoc_STRVAR(

@@ -54,13 +54,8 @@ class Seen {
     if (!builder.begin(UTAN_LIST) || (values != nullptr && !builder.add_elements(values)) || !builder.end() ||
         !expect_open(proxy_))
       return -1;
-    utan_code code;
-    if (builder.is_much()) {
-      const Released released(proxy_->attachment);
-      code = commit(from, number, builder.data());
-    } else {
-      code = commit(from, number, builder.data());
-    }
+    const utan_code code =
+        call_of(proxy_->attachment, builder.is_much(), [&] { return commit(from, number, builder.data()); });
     if (code == UTAN_OK) return 1;
     if (code == UTAN_NOT_FOUND) return PyErr_CheckSignals() < 0 ? -1 : 0;
     fail(state_of(proxy_), code);

@@ -40,13 +40,8 @@ int mapping_assign(PyObject* self, PyObject* key_object, PyObject* value_object)
   }
   Given value(proxy->attachment);
   if (!value.take(value_object, key_object) || !expect_open(proxy)) return -1;
-  utan_code code;
-  if (value.is_much()) [[unlikely]] {
-    const Released released(proxy->attachment);
-    code = utan_set(proxy->container, &key, value.value());
-  } else {
-    code = utan_set(proxy->container, &key, value.value());
-  }
+  const utan_code code =
+      call_of(proxy->attachment, value.is_much(), [&] { return utan_set(proxy->container, &key, value.value()); });
   if (code == UTAN_OK) [[likely]]
     return 0;
   fail(state, code);
@@ -143,13 +138,8 @@ bool update(Proxy* proxy, PyObject* from, PyObject* named) {
   Builder builder(proxy->attachment);
   if (!builder.begin(UTAN_DICT) || !builder.add_entries(from, named) || !builder.end() || !expect_open(proxy))
     return false;
-  utan_code code;
-  if (builder.is_much()) {
-    const Released released(proxy->attachment);
-    code = utan_update(proxy->container, builder.data());
-  } else {
-    code = utan_update(proxy->container, builder.data());
-  }
+  const utan_code code =
+      call_of(proxy->attachment, builder.is_much(), [&] { return utan_update(proxy->container, builder.data()); });
   if (code != UTAN_OK) fail(state_of(proxy), code);
   return code == UTAN_OK;
 }
@@ -417,9 +407,7 @@ PyObject* mapping_new(PyTypeObject* type, PyObject* arguments, PyObject* named) 
   Builder builder(attachment);
   if (!builder.begin(number) || !builder.add_entries(from, items) || !builder.end() || !expect_open(as_proxy(of)))
     return nullptr;
-  utan_container* made = nullptr;
-  const utan_code code = utan_new(attachment->store, number, builder.data(), &made);
-  return code == UTAN_OK ? take_container(attachment, made) : fail(state, code);
+  return make_container(attachment, number, builder.is_much(), builder.data());
 }
 
 // --- Types

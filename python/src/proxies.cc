@@ -20,6 +20,19 @@ PyTypeObject* type_of(const State& state, std::uint32_t type) {
 
 }  // namespace
 
+PyObject* make_container(Attachment* attachment, std::uint32_t type, bool is_much, const utan_data* content) {
+  utan_container* made = nullptr;
+  const utan_code code =
+      call_of(attachment, is_much, [&] { return utan_new(attachment->store, type, content, &made); });
+  if (code != UTAN_OK) return fail(*attachment->state, code);
+  // It may have been closed before the lock was there again.
+  if (attachment->store == nullptr) {
+    utan_container_close(made);
+    return fail_closed(*attachment->state);
+  }
+  return take_container(attachment, made);
+}
+
 PyObject* take_container(Attachment* attachment, utan_container* container) {
   const std::uint64_t id = utan_container_id(container);
   const auto known = attachment->proxies.find(id);

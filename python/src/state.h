@@ -275,6 +275,41 @@ class Released {
   PyThreadState* thread_;
 };
 
+// Has long calls of this thread end when Ctrl-C was pressed. Only asked: handlers run when the call has ended.
+class Interruptible {
+ public:
+  explicit Interruptible(Released& released);
+  ~Interruptible();
+  Interruptible(const Interruptible&) = delete;
+  Interruptible& operator=(const Interruptible&) = delete;
+};
+
+// Makes a call that may be long, without the interpreter's lock. Ctrl-C ends it: UTAN_INTERRUPTED, with the exception set that
+// the handler raised. If it raised none, the call is made again.
+template <class Call>
+utan_code call_released(Attachment* attachment, Call&& call) {
+  for (;;) {
+    utan_code code;
+    {
+      Released released(attachment);
+      const Interruptible interruptible(released);
+      code = call();
+    }
+    if (code != UTAN_INTERRUPTED || PyErr_CheckSignals() < 0) return code;
+    if (attachment->store == nullptr) {
+      fail_closed(*attachment->state);
+      return code;
+    }
+  }
+}
+// The same, if it is one of much; otherwise it is over sooner than the lock would be given back.
+template <class Call>
+utan_code call_of(Attachment* attachment, bool is_much, Call&& call) {
+  if (!is_much) [[likely]]
+    return call();
+  return call_released(attachment, call);
+}
+
 // Keeps the store's file open while what lies in it is made into objects, whatever the code that this runs closes.
 class KeptOpen {
  public:
@@ -294,6 +329,8 @@ class KeptOpen {
 
 // Takes the handle over, also where it fails.
 PyObject* take_container(Attachment* attachment, utan_container* container);
+// A new container of this type with this content, which is not linked yet.
+PyObject* make_container(Attachment* attachment, std::uint32_t type, bool is_much, const utan_data* content);
 void close_proxy(Proxy* proxy);
 void free_proxy(PyObject* self);
 

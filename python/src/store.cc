@@ -75,11 +75,7 @@ PyDoc_STRVAR(sync_doc,
 PyObject* store_sync(PyObject* self, PyObject*) {
   Proxy* const proxy = as_proxy(self);
   if (!expect_open(proxy) || !expect_no_snapshot(self, "a snapshot has nothing to sync")) return nullptr;
-  utan_code code;
-  {
-    const Released released(proxy->attachment);
-    code = utan_sync(proxy->attachment->store);
-  }
+  const utan_code code = call_released(proxy->attachment, [&] { return utan_sync(proxy->attachment->store); });
   return code == UTAN_OK ? none() : fail(state_of(proxy), code);
 }
 

@@ -59,12 +59,22 @@ PyObject* tuple_object(State& state, const utan_value& value) {
   return out.release();
 }
 
+// Most strings are ASCII, which are copied; Python has those of one character already.
+PyObject* string_object(const char* text, std::size_t size) {
+  unsigned char all = 0;
+  for (std::size_t i = 0; i < size; ++i) all |= static_cast<unsigned char>(text[i]);
+  if (all >= 0x80 || size < 2) return PyUnicode_DecodeUTF8(text, static_cast<Py_ssize_t>(size), nullptr);
+  PyObject* const out = PyUnicode_New(static_cast<Py_ssize_t>(size), 127);
+  if (out != nullptr) std::memcpy(PyUnicode_DATA(out), text, size);
+  return out;
+}
+
 }  // namespace
 
 PyObject* plain_object(State& state, const utan_value& value) {
   switch (value.type) {
     case UTAN_STRING:
-      return PyUnicode_DecodeUTF8(static_cast<const char*>(value.data), static_cast<Py_ssize_t>(value.size), nullptr);
+      return string_object(static_cast<const char*>(value.data), value.size);
     case UTAN_BYTES:
       return PyBytes_FromStringAndSize(static_cast<const char*>(value.data), static_cast<Py_ssize_t>(value.size));
     case UTAN_INTEGER:

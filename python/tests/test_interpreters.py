@@ -56,7 +56,7 @@ def run_own_lock(code):
 
         code_result = testing.run_in_subinterp_with_config(code, types.SimpleNamespace(**options, gil="own"))
     else:
-        code_result = testing.run_in_subinterp_with_config(code, **options, own_gil=True)
+        code_result = testing.run_in_subinterp_with_config(code, **options, gil=2)  # PyInterpreterConfig_OWN_GIL
     assert code_result == 0
 
 

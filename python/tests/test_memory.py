@@ -26,7 +26,8 @@ uses = {
     "known": lambda: list(db["warm"]),
     "sort": lambda: db["l"].sort(key=str),
     "slice": lambda: db["l"].__setitem__(slice(1, 2), [7, 8]),
-    "alter": lambda: db.alter("n", lambda n: n + 1, default=0),
+    # Not a function in Python: 3.12.1 frees an argument twice when it has no memory for the call.
+    "alter": lambda: db.alter("n", abs, default=0),
     "replace": lambda: db.replace("n", 5, 6),
     "path": lambda: (db.set_at("p.q.r", 1), db.at(["p", "q", "r"])),
     "update": lambda: db.update(a=1, b=[2]),

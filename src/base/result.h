@@ -36,6 +36,7 @@ enum class Code : int {
   memory = 17,       // no memory
   internal = 18,     // a fault of ours
   gone = 19,         // the container is not there any more
+  interrupted = 20,  // the caller wanted it to end
 };
 
 class [[nodiscard]] Error {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "base/interruption.h"
 #include "capi/handles.h"
 #include "format/layout.h"
 #include "os/os.h"
@@ -27,7 +28,7 @@ static_assert(UTAN_OK == static_cast<int>(Code::ok) && UTAN_NOT_FOUND == static_
               UTAN_PERMISSION == static_cast<int>(Code::permission) &&
               UTAN_UNSUPPORTED == static_cast<int>(Code::unsupported) && UTAN_IO == static_cast<int>(Code::io) &&
               UTAN_MEMORY == static_cast<int>(Code::memory) && UTAN_INTERNAL == static_cast<int>(Code::internal) &&
-              UTAN_GONE == static_cast<int>(Code::gone));
+              UTAN_GONE == static_cast<int>(Code::gone) && UTAN_INTERRUPTED == static_cast<int>(Code::interrupted));
 static_assert(UTAN_KEY_SIZE_MAX == utan::format::key_size_max && UTAN_VALUE_SIZE_MAX == utan::format::value_size_max);
 
 namespace {
@@ -50,10 +51,6 @@ utan_code fail(const Error& error) {
 utan_code fail(Code code, const char* message) {
   last_error = message;
   return static_cast<utan_code>(code);
-}
-utan_code fail_interrupted(const char* message) {
-  last_error = message;
-  return UTAN_INTERRUPTED;
 }
 utan_code not_found() {
   last_error.clear();
@@ -149,6 +146,8 @@ utan_code utan_close(utan_store* store) {
     return closed.ok() ? UTAN_OK : fail(closed.error());
   });
 }
+
+void utan_set_stop(int (*stop)(void* context), void* context) { utan::leave_question({stop, context}); }
 
 utan_code utan_sync(utan_store* store) {
   return guarded([&]() -> utan_code {

@@ -60,7 +60,7 @@ class Telling {
   bool stopped_ = false;
 };
 
-utan_code fail_stopped() { return utan::capi::fail_interrupted("the check was ended by who asked for it"); }
+utan_code fail_stopped() { return fail(Code::interrupted, "the check was ended by who asked for it"); }
 
 void hand_over(const utan::check::Report& found, std::uint64_t file_size, const utan_check_options& options,
                utan_check_report* report) {

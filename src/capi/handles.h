@@ -53,8 +53,6 @@ namespace utan::capi {
 
 utan_code fail(const Error& error);
 utan_code fail(Code code, const char* message);
-// The caller's own function ended the call: a code of this interface alone, which the engine does not know.
-utan_code fail_interrupted(const char* message);
 // Absence is no failure, but what was said before does not explain it either.
 utan_code not_found();
 // An exception was caught: memory ran out, or nobody expected it.

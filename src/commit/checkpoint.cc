@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/check.h"
+#include "base/interruption.h"
 #include "base/step.h"
 #include "commit/session.h"
 #include "commit/thread.h"
@@ -52,6 +53,21 @@ Result<void> Session::flush() {
   // acquire: pairs with fail_flush.
   if (coordination_.fixed().health.load(std::memory_order_acquire) != 0) return flush_has_failed();
   return {};
+}
+
+// The same of very much, in parts, so that a caller who wants it to end does not wait for all of it: the flush at the end
+// is then short.
+Result<void> Session::flush_patiently() {
+  constexpr std::uint64_t part_min = 4 << 20;
+  constexpr std::uint64_t part_count_max = 1024;
+  const std::uint64_t size = heap_.file_size().value;
+  const std::uint64_t part = std::max(part_min, size / part_count_max);
+  for (std::uint64_t at = 0; has_question() && at < size; at += part) {
+    if (is_interrupted()) return interruption();
+    if (Result<void> written = data_file_->write_back(Offset{at}, ByteCount{std::min(part, size - at)}); !written.ok())
+      return fail_flush(std::move(written).error());
+  }
+  return flush();
 }
 
 // A slot that nobody alive is writing and that does not hold the newest checkpoint: the oldest of them.
@@ -113,7 +129,7 @@ Result<void> Session::write_checkpoint(CommitNumber commit, Offset block) {
   auto& fixed = coordination_.fixed();
   if (fixed.durable_number.load(std::memory_order_seq_cst) >= commit.value) return {};
   const ByteCount size = heap_.file_size();
-  UTAN_TRY(flush());
+  UTAN_TRY(flush_patiently());
   step(Step::checkpoint_data_flushed);
   const std::uint64_t index = claim_slot();
   if (index == format::checkpoint_slot_count) {

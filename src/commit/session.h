@@ -147,6 +147,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Error fail_flush(Error error);
   Error flush_has_failed() const;
   Result<void> flush();
+  Result<void> flush_patiently();
 
   os::System* system_;
   std::string path_;

@@ -3,6 +3,8 @@
 namespace utan::heap {
 
 Result<Offset> Build::make_anew(format::SizeClass size_class, ByteCount size) {
+  if (patience_.is_over()) [[unlikely]]
+    return interruption();
   UTAN_ASSIGN(const Offset block, allocator_->allocate_anew(size_class, size, number_));
   // The file may have grown for this very block. What the stash has was there before this build's commit was pinned.
   if (block.value + size.value > view_.size().value)

@@ -3,13 +3,14 @@
 // Trees are changed by copying the path that changes. `edit` gives a block that may be written: a copy of a committed
 // one, which is then on the list of what this build replaces, or the block itself if this build made it. After a lost
 // race the record of the operation is kept and the path is built again (rebase). Checksums of nodes are kept up to date
-// word by word.
+// word by word. One of very many blocks ends with Code::interrupted if its caller wants that (base/interruption.h).
 //
 // Thread safety: belongs to one thread. Ownership: the blocks are the build's until `published` or `discard`.
 #pragma once
 
 #include <cstring>
 
+#include "base/interruption.h"
 #include "base/result.h"
 #include "base/small_list.h"
 #include "base/types.h"
@@ -38,6 +39,7 @@ class Build {
     DCHECK(made_count() == 0 && replaced_.empty() && dropped_.empty());
     number_is(number);
     view_ = base.at(number);
+    patience_.begin();
   }
 
   CommitNumber number() const { return number_; }
@@ -139,6 +141,7 @@ class Build {
   static constexpr std::uint64_t own_scanned_max = 32;
   mutable OffsetSet own_;
   mutable std::uint64_t own_known_ = 0;  // how many of those made are in `own_`
+  Patience patience_;
 };
 
 // --- Writing into a node of the build, checksum included -------------------------------------------------------------

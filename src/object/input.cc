@@ -5,7 +5,9 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
+#include "base/interruption.h"
 #include "object/container.h"
 #include "object/edit.h"
 #include "tree/positional.h"
@@ -37,6 +39,8 @@ class InputMaker {
       if (ids_.size() > few) numbers_.emplace(ids_[i].value, i);
     }
     for (const Data::Item& item : data.items()) {
+      if (patience_.is_over()) [[unlikely]]
+        return interruption();
       if (item.kind == Data::Kind::value && !open_.empty()) [[likely]] {
         UTAN_TRY(take(item));
       } else {
@@ -165,8 +169,11 @@ class InputMaker {
   static Ranked rank(const NewItem& item) { return {format::head_of_key(key_of(item)), &item}; }
 
   // In order, and of equal keys the last value with the first spelling, as in a dict.
-  void put_in_order(std::pmr::vector<NewItem>& items) {
-    if (items.size() <= few) return put_few_in_order(items);
+  Result<void> put_in_order(std::pmr::vector<NewItem>& items) {
+    if (items.size() <= few) {
+      put_few_in_order(items);
+      return {};
+    }
     Ranked before = rank(items.front());
     bool in_order = true;
     for (std::size_t i = 1; i < items.size() && in_order; ++i) {
@@ -174,9 +181,43 @@ class InputMaker {
       in_order = before.compare(next) < 0;
       before = next;
     }
-    if (in_order) return;
-    std::ranges::stable_sort(items, [](const NewItem& a, const NewItem& b) { return rank(a).compare(rank(b)) < 0; });
+    return in_order ? Result<void>{} : sort(items);
+  }
+
+  // Sorts parts that lie in the processor's cache, and merges them, so that one may give up in between. Ranks are moved, which
+  // are a quarter of an item; of equal keys the earlier item is first.
+  Result<void> sort(std::pmr::vector<NewItem>& items) {
+    constexpr std::size_t part_size = 1 << 14;
+    const auto is_before = [](const Ranked& a, const Ranked& b) {
+      const int order = a.compare(b);
+      return order != 0 ? order < 0 : a.item < b.item;
+    };
+    std::vector<Ranked> ranked;
+    ranked.reserve(items.size());
+    for (const NewItem& item : items) ranked.push_back(rank(item));
+    const auto at = [&ranked](std::size_t index) {
+      return ranked.begin() + static_cast<std::ptrdiff_t>(std::min(index, ranked.size()));
+    };
+    for (std::size_t begin = 0; begin < ranked.size(); begin += part_size) {
+      if (is_interrupted()) return interruption();
+      std::sort(at(begin), at(begin + part_size), is_before);
+    }
+    for (std::size_t size = part_size; size < ranked.size(); size *= 2) {
+      for (std::size_t begin = 0; begin + size < ranked.size(); begin += 2 * size) {
+        if (is_interrupted()) return interruption();
+        std::inplace_merge(at(begin), at(begin + size), at(begin + 2 * size), is_before);
+      }
+    }
+    std::pmr::vector<NewItem> sorted(memory_);
+    sorted.reserve(items.size());
+    for (const Ranked& one : ranked) {
+      if (patience_.is_over()) [[unlikely]]
+        return interruption();
+      sorted.push_back(*one.item);
+    }
+    items = std::move(sorted);
     merge_equal(items);
+    return {};
   }
 
   // A document's fields, by insertion.
@@ -224,7 +265,7 @@ class InputMaker {
     const bool outermost = open_.empty();
     Offset root;
     if (open.type != ContainerType::list) {
-      put_in_order(open.items);
+      UTAN_TRY(put_in_order(open.items));
       for (const NewItem& item : open.items) {
         if (item.value_tag == Tag::container) count(container_in(item.value));
       }
@@ -272,6 +313,7 @@ class InputMaker {
   std::pmr::vector<std::uint32_t> counts_{memory_};         // by number: how often each new one is named
   std::unordered_map<std::uint64_t, std::size_t> numbers_;  // by id, if there are many
   format::KeyBuffer keys_;
+  Patience patience_;
 };
 
 Result<void> Input::make(Edit& edit) {

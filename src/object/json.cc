@@ -13,6 +13,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/interruption.h"
 #include "object/text_form.h"
 
 // It asserts that strtod understood a number, which is not so in some locales. We read numbers from the text ourselves.
@@ -180,6 +181,7 @@ class Events {
   bool finish_token(Last last, std::size_t end, Result<void> result) {
     last_ = last;
     end_ = end;
+    if (patience_.is_over()) result = interruption();
     if (result.ok()) return true;
     fail(handler_.place, std::move(result).error());
     return false;
@@ -216,6 +218,7 @@ class Events {
   Source& source_;
   Handler& handler_;
   Error error_;
+  Patience patience_;
   std::vector<bool> in_object_;  // of the objects and arrays that are open
   const std::size_t begin_;      // where the text begins
   Last last_ = Last::nothing;    // what came last

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/interruption.h"
 #include "object/json.h"
 #include "object/operation.h"
 #include "tree/positional.h"
@@ -23,7 +24,11 @@ class JsonWalk {
 
   Result<void> run(ObjectId id) {
     UTAN_TRY(enter(id));
-    while (!open_.empty()) UTAN_TRY(step());
+    Patience patience;
+    while (!open_.empty()) {
+      if (patience.is_over()) return interruption();
+      UTAN_TRY(step());
+    }
     return {};
   }
 

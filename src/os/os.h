@@ -101,6 +101,10 @@ class File {
   // Durable when it returns: the file's bytes, written or mapped, by any process, and its size (fdatasync).
   virtual Result<void> flush() = 0;
 
+  // Has what changed in this part of the file written, so that a flush has less to do: by itself it makes nothing durable.
+  // An error is one of a flush.
+  virtual Result<void> write_back(Offset from, ByteCount size) = 0;
+
   // Code::no_space if so much address space is not to be had.
   virtual Result<std::unique_ptr<Mapping>> map(ByteCount reservation, Access access) = 0;
 

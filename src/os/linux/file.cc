@@ -153,6 +153,17 @@ Result<void> LinuxFile::flush() {
   return {};
 }
 
+Result<void> LinuxFile::write_back(Offset from, ByteCount size) {
+  const int failed = uninterrupted([&] {
+    return ::sync_file_range(descriptor_.number(), static_cast<off_t>(from.value), static_cast<off_t>(size.value),
+                             SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+  });
+  // A file system that cannot do this does it all in the flush.
+  const bool cannot = errno == ENOSYS || errno == EINVAL || errno == ESPIPE || errno == EOPNOTSUPP;
+  if (failed != 0 && !cannot) return failure(errno, "write", path_);
+  return {};
+}
+
 Result<std::unique_ptr<Mapping>> LinuxFile::map(ByteCount reservation, Access access) {
   if (access == Access::read_write && access_ == Access::read_only) {
     return Error{Code::permission, "cannot map " + path_ + " for writing: it was opened read-only"};

@@ -37,6 +37,7 @@ class LinuxFile final : public File {
   Result<void> write(Offset to, std::span<const std::byte> bytes) override;
   Result<void> allocate(ByteCount size) override;
   Result<void> flush() override;
+  Result<void> write_back(Offset from, ByteCount size) override;
   Result<std::unique_ptr<Mapping>> map(ByteCount reservation, Access access) override;
   Result<bool> try_lock(LockMode mode) override;
   void unlock() override;

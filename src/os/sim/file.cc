@@ -35,6 +35,8 @@ class SimFile final : public File {
   Result<void> write(Offset to, std::span<const std::byte> bytes) override;
   Result<void> allocate(ByteCount size) override;
   Result<void> flush() override;
+  // Nothing needs to have been written.
+  Result<void> write_back(Offset, ByteCount) override { return {}; }
   Result<std::unique_ptr<Mapping>> map(ByteCount reservation, Access access) override;
   Result<bool> try_lock(LockMode mode) override;
   void unlock() override;
