@@ -176,6 +176,8 @@ class Opener {
                                                                                             : os::Access::read_only));
     UTAN_ASSIGN(session_->sentinel_, system_.fork_sentinel());
     session_->sentinel_word_ = &session_->sentinel_->word();
+    session_->process_id_ = system_.process_id();
+    session_->data_map_->watch(session_->sentinel_word_);
     return {};
   }
 
@@ -192,6 +194,7 @@ class Opener {
     if (lock_status_.size.value < format::coordination_size_min) return false;
     UTAN_ASSIGN(session_->coordination_map_,
                 session_->lock_file_->map(ByteCount{format::coordination_size_max}, os::Access::read_write));
+    session_->coordination_map_->watch(session_->sentinel_word_);
     session_->coordination_ = Coordination(session_->coordination_map_->data());
     closed_ = session_->coordination_.fixed().marked.load(std::memory_order_acquire) ==
               static_cast<std::uint64_t>(Marked::closed);
@@ -534,7 +537,9 @@ class Opener {
   std::uint64_t pause_max_ns_ = pause_min_ns;
 };
 
-void Session::map_heap() { heap_ = heap::Heap(data_map_->data(), data_map_->reserved(), coordination_, *data_file_); }
+void Session::map_heap() {
+  heap_ = heap::Heap(data_map_->data(), data_map_->reserved(), coordination_, *data_file_, sentinel_word_);
+}
 
 Result<void> check_options(const std::string& path, const OpenOptions& options) {
   if (options.chunk_size != 0 &&

@@ -26,7 +26,7 @@ struct ThreadTable {
     thread_cache = ThreadCache{};
     for (const Item& item : items) {
       const std::shared_ptr<Session> session = item.session.lock();
-      if (session != nullptr && !session->forked()) session->release_thread(item.thread);
+      if (session != nullptr && session->is_usable()) session->release_thread(item.thread);
     }
   }
 };
@@ -205,7 +205,10 @@ Result<void> Attachment::attach_in_child() {
 }
 
 Result<Session*> Attachment::session() {
-  if (current_.load(std::memory_order_acquire)->forked()) UTAN_TRY(attach_in_child());
+  if (!current_.load(std::memory_order_acquire)->is_usable()) {
+    if (current_.load(std::memory_order_acquire)->is_lost()) return current_.load(std::memory_order_acquire)->lost();
+    UTAN_TRY(attach_in_child());
+  }
   return current_.load(std::memory_order_acquire);
 }
 

@@ -142,6 +142,18 @@ Session::~Session() {
   if (!left_ && sentinel_ != nullptr && owner_.word != 0 && !forked()) static_cast<void>(leave());
 }
 
+bool Session::is_lost() const {
+  if (process_id_ != system_->process_id()) return false;  // a child: that its parent lost files is not its concern
+  return data_map_->is_lost() || (coordination_map_ != nullptr && coordination_map_->is_lost());
+}
+
+Error Session::lost() const {
+  return Error(Code::corruption,
+               path_ +
+                   ": a part of it, or of its lock file, is gone: somebody made the file shorter while it was open, or "
+                   "the disk failed; close it, and open a copy if it does not open again");
+}
+
 void Session::forget_in_child() {
   left_ = true;
   data_file_.reset();
@@ -164,6 +176,12 @@ void Session::give_up_threads() {
 
 Result<void> Session::leave() {
   if (left_) return {};
+  if (!is_usable()) {
+    // As if killed: what is in memory says nothing of the file, and others take over what was left there.
+    const std::lock_guard lock(mutex_);
+    forget_in_child();
+    return lost();
+  }
   Result<void> out;
   auto& fixed = coordination_.fixed();
   const bool changed = fixed.marked.load(std::memory_order_acquire) == static_cast<std::uint64_t>(Marked::yes) &&
@@ -189,6 +207,7 @@ Result<void> Session::leave() {
   data_file_->unlock_byte(entry_);
   data_file_.reset();
   lock_file_.reset();
+  if (out.ok() && !is_usable()) return lost();
   return out;
 }
 

@@ -71,10 +71,13 @@ class Session : public std::enable_shared_from_this<Session> {
   // In a child: lets go of the parent's files, so that its locks end with it also where no fork handler has run.
   void forget_in_child();
 
-  bool forked() const {
-    return sentinel_word_->load(std::memory_order_relaxed) ==
-           0;  // relaxed: written by the kernel, before this process ran
-  }
+  // Neither is this process a child of the one that opened the session, nor are its files lost to it: what every operation
+  // asks first. relaxed: written by the kernel, before this process ran, or by a handler in the thread that asks.
+  bool is_usable() const { return sentinel_word_->load(std::memory_order_relaxed) != 0; }
+  bool forked() const { return !is_usable() && !is_lost(); }
+  // Part of a file could not be had (os/linux/fault.h): nothing that this process reads or writes in it counts any more.
+  bool is_lost() const;
+  Error lost() const;
   // Tells sessions of one process apart, for ever.
   std::uint64_t unique_id() const { return unique_id_; }
 
@@ -158,7 +161,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::unique_ptr<os::Mapping> data_map_;
   std::unique_ptr<os::Mapping> coordination_map_;
   std::unique_ptr<os::ForkSentinel> sentinel_;
-  const std::atomic<std::uint64_t>* sentinel_word_ = nullptr;
+  std::atomic<std::uint64_t>* sentinel_word_ = nullptr;
+  std::uint32_t process_id_ = 0;
   std::uint64_t unique_id_ = 0;  // beside the sentinel: each operation looks at both
   format::Coordination coordination_;
   heap::Heap heap_;

@@ -92,6 +92,7 @@ void Thread::unpin_extra(unsigned index) {
 }
 
 Error Thread::damaged_head() {
+  if (!session_->is_usable()) return session_->lost();
   return Error(Code::corruption,
                session_->path() + ": the newest commit cannot be read: the coordination file or the store is damaged");
 }
@@ -162,6 +163,9 @@ Result<bool> Thread::publish(const Pinned& base, const Draft& draft) {
   if (base.number() == opening_number_) build_.drop(base.head.block(), &base.block->header);
   if (Result<void> listed = list_replaced(block); !listed.ok()) return give_up_build(std::move(listed).error());
   step(Step::build_commit_block_written);
+  // What was copied may have been zeroes.
+  if (!session_->is_usable()) [[unlikely]]
+    return give_up_build(session_->lost());
 
   line_->pending.store(made->offset.value, std::memory_order_release);
   step(Step::cas_pending_stored);

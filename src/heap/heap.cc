@@ -162,7 +162,7 @@ bool Heap::own_run(SegmentIndex first, std::uint64_t length, OwnerWord me) const
     if (usable) {
       const unsigned size_class =
           ClassWord{descriptor(segment).class_word.load(std::memory_order_acquire)}.size_class();
-      usable = size_class <= format::class_last && is_vacant(segment);
+      usable = size_class <= format::class_last && is_vacant(segment) && is_usable();
       if (!usable) disown(segment);
     }
     if (!usable) {
@@ -253,6 +253,7 @@ bool Heap::free_run(SegmentIndex first) const {
 // --- Growth ----------------------------------------------------------------------------------------------------------
 
 Result<void> Heap::grow(std::uint64_t run_length) const {
+  if (!is_usable()) return Error(Code::corruption, "a part of the file is gone");
   auto& fixed = coordination_.fixed();
   std::uint64_t size = fixed.file_size.load(std::memory_order_acquire);
   const std::uint64_t chunk =

@@ -34,8 +34,10 @@ struct Statistics {
 class Heap {
  public:
   Heap() = default;  // of no store
-  Heap(std::byte* base, ByteCount reserved, format::Coordination coordination, os::File& file)
-      : base_(base), reserved_(reserved), coordination_(coordination), file_(&file) {}
+  // `usable`: 0 when what is mapped is not the file any more (os::Mapping::watch); null: that is not asked.
+  Heap(std::byte* base, ByteCount reserved, format::Coordination coordination, os::File& file,
+       const std::atomic<std::uint64_t>* usable = nullptr)
+      : base_(base), reserved_(reserved), coordination_(coordination), file_(&file), usable_(usable) {}
 
   std::byte* base() const { return base_; }
   format::Coordination coordination() const { return coordination_; }
@@ -54,6 +56,9 @@ class Heap {
   format::SegmentDescriptor& descriptor(SegmentIndex segment) const {
     return *at<format::SegmentDescriptor>(format::descriptor_offset(segment));
   }
+
+  // Bitmaps that are lost say that everything is free: nothing may be handed out by them.
+  bool is_usable() const { return usable_ == nullptr || usable_->load(std::memory_order_relaxed) != 0; }
 
   // H1: one compare-and-swap of the owner word. False if somebody alive has it, or it may not be used at all.
   bool try_own(SegmentIndex segment, format::OwnerWord me) const;
@@ -93,6 +98,7 @@ class Heap {
   ByteCount reserved_;
   format::Coordination coordination_;
   os::File* file_ = nullptr;
+  const std::atomic<std::uint64_t>* usable_ = nullptr;
 };
 
 }  // namespace utan::heap

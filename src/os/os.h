@@ -68,6 +68,12 @@ class Mapping {
   virtual ~Mapping() = default;
   std::byte* data() const { return data_; }
   ByteCount reserved() const { return reserved_; }
+  // Was a part of the file that somebody looked at not to be had? Others had made it shorter, or the disk failed. There are
+  // zeroes there since, in this process alone: what is read or written here has nothing to do with the file any more.
+  virtual bool is_lost() const { return false; }
+  // `word`, which outlives the mapping or is taken back by another call, becomes 0 when that happens, before whoever looked
+  // goes on.
+  virtual void watch(std::atomic<std::uint64_t>*) {}
 
  protected:
   Mapping(std::byte* data, ByteCount reserved) : data_(data), reserved_(reserved) {}
@@ -127,7 +133,7 @@ class ForkSentinel {
  public:
   virtual ~ForkSentinel() = default;
   // Non-zero in the process that made it.
-  const std::atomic<std::uint64_t>& word() const { return *word_; }
+  std::atomic<std::uint64_t>& word() const { return *word_; }
 
  protected:
   explicit ForkSentinel(std::atomic<std::uint64_t>* word) : word_(word) {}

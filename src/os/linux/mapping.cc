@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "os/linux/error.h"
+#include "os/linux/fault.h"
 #include "os/linux/file.h"
 #include "os/linux/system.h"
 
@@ -30,8 +31,20 @@ constexpr std::uint64_t reservation_max = std::uint64_t{64} << 40;
 
 class LinuxMapping final : public Mapping {
  public:
-  LinuxMapping(void* address, ByteCount reserved) : Mapping(static_cast<std::byte*>(address), reserved) {}
-  ~LinuxMapping() override { ::munmap(data(), reserved().value); }
+  LinuxMapping(void* address, ByteCount reserved)
+      : Mapping(static_cast<std::byte*>(address), reserved), range_(watch_range(address, reserved.value)) {}
+  ~LinuxMapping() override {
+    forget_range(range_);
+    ::munmap(data(), reserved().value);
+  }
+
+  bool is_lost() const override { return range_ != nullptr && range_->faults.load(std::memory_order_acquire) != 0; }
+  void watch(std::atomic<std::uint64_t>* word) override {
+    if (range_ != nullptr) range_->word.store(word, std::memory_order_release);
+  }
+
+ private:
+  WatchedRange* const range_;
 };
 
 Result<void> must_be_same(int a, int b, const std::string& path) {
