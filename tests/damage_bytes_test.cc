@@ -110,7 +110,9 @@ void run(const std::vector<Damage>& damages) {
   // It was not all for nothing: stores are used, and some of what is wrong is noticed, but of what only helps those who
   // write at the same time.
   EXPECT_GT(batch.opened_count(), 0U);
-  if (damages.front().part == Part::data) EXPECT_GT(batch.failed_count(), 0U);
+  if (damages.front().part == Part::data) {
+    EXPECT_GT(batch.failed_count(), 0U);
+  }
 }
 
 void run_bytes(Base base, Part part, const std::vector<Span>& spans, std::uint64_t count) {
