@@ -7,6 +7,8 @@
 
 namespace utan {
 
+thread_local constinit int damage_expected = 0;
+
 void check_failed(const char* condition, const char* file, int line) noexcept {
   char text[512];
   const int size = std::snprintf(text, sizeof text, "utan: %s:%d: check failed: %s\n", file, line, condition);

@@ -46,10 +46,10 @@ bool in_queue(const heap::Heap& heap, const Line& line, Offset block, Offset& ta
   tail = Offset{};
   Offset at = ChainWord{line.queue.load(std::memory_order_acquire)}.offset();
   std::uint64_t budget = heap.file_size().value / format::commit_block_size;
-  while (at && at.value < heap.file_size().value && budget-- > 0) {
+  for (const CommitBlock* commit; budget > 0 && (commit = queued_commit(heap, at)) != nullptr; --budget) {
     if (at == block) return true;
     tail = at;
-    at = Offset{heap.at<CommitBlock>(at)->owner_next};
+    at = Offset{commit->owner_next};
   }
   return false;
 }
@@ -58,13 +58,15 @@ bool in_queue(const heap::Heap& heap, const Line& line, Offset block, Offset& ta
 // Answers how many blocks are lost because nobody can say whether it was.
 std::uint64_t resolve_pending(const heap::Heap& heap, Line& line, Offset pending) {
   const HeadWord head{heap.coordination().fixed().head.load(std::memory_order_seq_cst)};
+  CommitBlock* const commit = queued_commit(heap, pending);
+  if (commit == nullptr) return line.build_count.load(std::memory_order_relaxed) + 1;  // damage
   Offset tail;
   const bool queued = in_queue(heap, line, pending, tail);
   if (queued) return 0;
   if (head.block() != pending) {
-    return line.build_count.load(std::memory_order_relaxed) + Reclaimer::remaining(heap, pending) + 1;
+    return line.build_count.load(std::memory_order_relaxed) + Reclaimer::remaining(heap, commit) + 1;
   }
-  heap.at<CommitBlock>(pending)->owner_next = 0;
+  commit->owner_next = 0;
   if (tail) {
     heap.at<CommitBlock>(tail)->owner_next = pending.value;
   } else {
@@ -156,10 +158,9 @@ void Session::adopt_line(std::uint64_t index) {
     Offset at{line.uncertain.load(std::memory_order_acquire)};
     std::uint64_t budget = heap_.file_size().value / format::waiting_chunk_size;
     std::uint64_t lost = 0;
-    while (at.value >= format::regions_offset && at.value % 8 == 0 &&
-           at.value <= heap_.file_size().value - format::waiting_chunk_size && budget-- > 0) {
-      lost += 1 + Reclaimer::waiting_in(heap_, at);
-      at = Offset{heap_.at<format::WaitingChunk>(at)->next};
+    for (const format::WaitingChunk* chunk; budget > 0 && (chunk = waiting_chunk(heap_, at)) != nullptr; --budget) {
+      lost += 1 + Reclaimer::waiting_in(heap_, chunk);
+      at = Offset{chunk->next};
     }
     leaked.fetch_add(lost, std::memory_order_relaxed);
     line.uncertain.store(0, std::memory_order_release);

@@ -240,8 +240,11 @@ class Opener {
     const bool fresh = marked == Marked::no && header_.incarnation == own.incarnation_before;
     const bool running = marked != Marked::closed && header_.incarnation == own.incarnation && header_.clean == 0;
     if (!fresh && !running) return false;
-    if (fixed.line_count.load(std::memory_order_acquire) > format::line_count_max ||
-        format::coordination_size(fixed.line_count.load(std::memory_order_acquire)) > lock_status_.size.value) {
+    // In this order: both only grow, and no line is used before it is counted.
+    const std::uint64_t line_high = fixed.line_high.load(std::memory_order_acquire);
+    const std::uint64_t line_count = fixed.line_count.load(std::memory_order_acquire);
+    if (line_high > line_count || line_count > format::line_count_max ||
+        format::coordination_size(line_count) > lock_status_.size.value) {
       return false;
     }
     const std::uint64_t size = fixed.file_size.load(std::memory_order_acquire);
@@ -490,6 +493,9 @@ class Opener {
     const bool clean = header_.clean != 0;
     header.number_floor =
         clean ? checkpoint.number + 1 : std::max(checkpoint.number, header_.number_floor) + recovery_jump;
+    // It takes millions of crashes to come near it, or one who writes such a number into the file.
+    if (header.number_floor >= format::commit_number_max)
+      return Error(Code::corruption, "the numbers of commits are used up");
     header.opening_number = checkpoint.number;
     header.trusted_from = clean ? header_.trusted_from : first_undescribed(size);
     header.checksum = format::coordination_checksum(header);

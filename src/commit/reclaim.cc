@@ -83,7 +83,25 @@ bool holds_long_run(const heap::Heap& heap, ReplacedEntry entry) {
   return is_long_run(heap, ReplacedEntry{heap.at<List>(entry.offset())->entries()[0]}.offset());
 }
 
+// Is `next` what comes behind `commit` in a queue? Numbers grow along it, so that no chain of these is a circle.
+CommitBlock* queued_behind(const heap::Heap& heap, const CommitBlock* commit, Offset next) {
+  CommitBlock* const found = queued_commit(heap, next);
+  return found != nullptr && found->header.birth > commit->header.birth ? found : nullptr;
+}
+
 }  // namespace
+
+CommitBlock* queued_commit(const heap::Heap& heap, Offset offset) {
+  if (!plausible(heap, offset) || offset.value > heap.file_size().value - sizeof(CommitBlock)) return nullptr;
+  auto* const commit = heap.at<CommitBlock>(offset);
+  return commit->header.kind == format::Kind::commit ? commit : nullptr;
+}
+
+WaitingChunk* waiting_chunk(const heap::Heap& heap, Offset offset) {
+  if (!plausible(heap, offset) || offset.value > heap.file_size().value - format::waiting_chunk_size) return nullptr;
+  auto* const chunk = heap.at<WaitingChunk>(offset);
+  return chunk->header.kind == format::Kind::waiting && chunk->count <= format::waiting_entries_max ? chunk : nullptr;
+}
 
 // --- Horizon ---------------------------------------------------------------------------------------------------------
 
@@ -149,12 +167,13 @@ std::uint64_t Horizon::blocking(std::uint64_t born, std::uint64_t replaced_by) c
 
 Reclaimer::Reclaimer(const heap::Heap& heap, Line& line, heap::Allocator& allocator)
     : heap_(&heap), line_(&line), allocator_(&allocator) {
-  // What an earlier owner left in the queue.
+  // What an earlier owner left in the queue. Where it leads to something else it ends.
   Offset at = ChainWord{line.queue.load(std::memory_order_acquire)}.offset();
-  while (at && plausible(heap, at)) {
+  for (const CommitBlock* commit = queued_commit(heap, at); commit != nullptr;) {
     tail_ = at;
-    count_joining(at);
-    at = Offset{heap.at<CommitBlock>(at)->owner_next};
+    count_joining(commit);
+    at = Offset{commit->owner_next};
+    commit = queued_behind(heap, commit, at);
   }
 }
 
@@ -173,12 +192,11 @@ bool Reclaimer::enqueue(Offset commit_block) {
     std::atomic_thread_fence(std::memory_order_release);
   }
   tail_ = commit_block;
-  return count_joining(commit_block);
+  return count_joining(heap_->at<CommitBlock>(commit_block));
 }
 
 // A commit has joined the queue.
-bool Reclaimer::count_joining(Offset commit_block) {
-  const auto* commit = heap_->at<CommitBlock>(commit_block);
+bool Reclaimer::count_joining(const CommitBlock* commit) {
   ++queued_;
   bool has_list = false;
   bool has_long_run = false;
@@ -194,7 +212,7 @@ bool Reclaimer::count_joining(Offset commit_block) {
 void Reclaimer::free(Offset block) {
   // A block that cannot be freed is damage, which the next check finds; freeing something else would spread it.
   const bool freed = allocator_->free(block);
-  DCHECK(freed);
+  DCHECK_SOUND(freed);
   static_cast<void>(freed);
   step(Step::drain_freed);
 }
@@ -206,8 +224,16 @@ void Reclaimer::drain(const Horizon& horizon) {
   while (line_->queue.load(std::memory_order_relaxed) != 0) {
     // Behind one that is blocked, a few commits wait as they are. Not those that replace much: up to the newest of them,
     // since numbers grow along the queue, what is blocked goes aside.
-    const Offset front = ChainWord{line_->queue.load(std::memory_order_relaxed)}.offset();
-    const bool large_behind = heap_->at<CommitBlock>(front)->header.birth <= newest_large_;
+    const CommitBlock* const front =
+        queued_commit(*heap_, ChainWord{line_->queue.load(std::memory_order_relaxed)}.offset());
+    if (front == nullptr) {
+      // Damage: what was in the queue leaks.
+      line_->queue.store(0, std::memory_order_release);
+      tail_ = Offset{};
+      queued_ = 0;
+      return;
+    }
+    const bool large_behind = front->header.birth <= newest_large_;
     if (!drain_front(horizon, queued_ <= patience && !large_behind, freeing)) return;
   }
 }
@@ -233,7 +259,7 @@ bool Reclaimer::drain_front(const Horizon& horizon, bool patient, const heap::Al
         line_->queue.store(ChainWord::make(block, i + 1).word, std::memory_order_release);
         step(Step::drain_counted);
         const bool freed = freeing(entry.offset());
-        DCHECK(freed);
+        DCHECK_SOUND(freed);
         static_cast<void>(freed);
         step(Step::drain_freed);
         continue;
@@ -245,17 +271,21 @@ bool Reclaimer::drain_front(const Horizon& horizon, bool patient, const heap::Al
   const HeadWord head{heap_->coordination().fixed().head.load(std::memory_order_seq_cst)};
   if (head.block() == block) return false;
   if (around.itself && patient) return false;
-  const Offset next{commit->owner_next};
-  if (next && !plausible(*heap_, next)) return false;
+  // Damage ends the queue: what was behind it leaks.
+  const Offset behind{commit->owner_next};
+  const Offset next = queued_behind(*heap_, commit, behind) != nullptr ? behind : Offset{};
   line_->queue.store(next ? ChainWord::make(next, 0).word : 0, std::memory_order_release);
   step(Step::drain_block_unlinked);
-  if (!next) tail_ = Offset{};
   --queued_;
+  if (!next) {
+    tail_ = Offset{};
+    queued_ = 0;
+  }
   if (around.itself) {
     wait(ReplacedEntry::make(block, ReplacedEntry::How::block), number + 1, number);
   } else {
     const bool freed = freeing(block);
-    DCHECK(freed);
+    DCHECK_SOUND(freed);
     static_cast<void>(freed);
     step(Step::drain_freed);
   }
@@ -336,38 +366,15 @@ void Reclaimer::release(ReplacedEntry entry, std::uint64_t replaced_by, const Ho
 
 void Reclaimer::wait(ReplacedEntry entry, std::uint64_t replaced_by, std::uint64_t blocking) {
   step(Step::wait_counted);
-  // All entries of a chunk wait for the same commit, so that it is looked at again only when that one is let go.
-  std::atomic<std::uint64_t>* place = nullptr;
-  for (auto& open : line_->open_chunks) {
-    const Offset chunk{open.load(std::memory_order_relaxed)};
-    if (chunk && heap_->at<WaitingChunk>(chunk)->blocking == blocking) place = &open;
-  }
-  if (place == nullptr) {
-    for (auto& open : line_->open_chunks) {
-      if (open.load(std::memory_order_relaxed) == 0) place = &open;
-    }
-    if (place == nullptr) {
-      place = &line_->open_chunks[blocking % format::open_chunk_count];
-      const Offset full{place->load(std::memory_order_relaxed)};
-      file_chunk(full);
-    }
-    const Result<Offset> made = allocator_->allocate(ByteCount{format::waiting_chunk_size}, CommitNumber{replaced_by});
+  std::atomic<std::uint64_t>* const place = open_chunk_for(blocking);
+  if (place->load(std::memory_order_relaxed) == 0) {
+    const Result<Offset> made = make_chunk(blocking, replaced_by);
     if (!made.ok()) {
       // No room to remember it: it leaks, until the collector finds it.
       heap_->coordination().fixed().leaked_count_max.fetch_add(blocks_of(*heap_, entry, blocks_max(*heap_)),
                                                                std::memory_order_relaxed);
       return;
     }
-    auto* chunk = heap_->at<WaitingChunk>(made.value());
-    chunk->header.kind = format::Kind::waiting;
-    chunk->header.aux = 0;
-    chunk->header.checksum = 0;
-    chunk->next = 0;
-    chunk->blocking = blocking;
-    chunk->count = 0;
-    chunk->reserved = 0;
-    // No longer recorded as a block of a build before it is the line's: killed in between, it leaks.
-    allocator_->end_build();
     place->store(made.value().value, std::memory_order_release);
   }
   const Offset offset{place->load(std::memory_order_relaxed)};
@@ -378,9 +385,54 @@ void Reclaimer::wait(ReplacedEntry entry, std::uint64_t replaced_by, std::uint64
   if (chunk->count == format::waiting_entries_max) file_chunk(offset);
 }
 
-// Puts a full chunk on the common list of the commit that it waits for.
+// Where the line has its chunk of what waits for this commit, with room in it, or where it may put one: 0 is there then.
+// All entries of a chunk wait for the same commit, so that it is looked at again only when that one is let go.
+std::atomic<std::uint64_t>* Reclaimer::open_chunk_for(std::uint64_t blocking) {
+  std::atomic<std::uint64_t>* free_place = nullptr;
+  for (auto& open : line_->open_chunks) {
+    const Offset offset{open.load(std::memory_order_relaxed)};
+    const WaitingChunk* const chunk = waiting_chunk(*heap_, offset);
+    // Damage: it leaks.
+    if (offset && (chunk == nullptr || chunk->count == format::waiting_entries_max))
+      open.store(0, std::memory_order_release);
+    if (open.load(std::memory_order_relaxed) == 0) {
+      free_place = &open;
+    } else if (chunk->blocking == blocking) {
+      return &open;
+    }
+  }
+  if (free_place != nullptr) return free_place;
+  auto& place = line_->open_chunks[blocking % format::open_chunk_count];
+  file_chunk(Offset{place.load(std::memory_order_relaxed)});
+  return &place;
+}
+
+Result<Offset> Reclaimer::make_chunk(std::uint64_t blocking, std::uint64_t replaced_by) {
+  UTAN_ASSIGN(const Offset made,
+              allocator_->allocate(ByteCount{format::waiting_chunk_size}, CommitNumber{replaced_by}));
+  auto* chunk = heap_->at<WaitingChunk>(made);
+  chunk->header.kind = format::Kind::waiting;
+  chunk->header.aux = 0;
+  chunk->header.checksum = 0;
+  chunk->next = 0;
+  chunk->blocking = blocking;
+  chunk->count = 0;
+  chunk->reserved = 0;
+  // No longer recorded as a block of a build before it is the line's: killed in between, it leaks.
+  allocator_->end_build();
+  return made;
+}
+
+// Puts a chunk on the common list of the commit that it waits for.
 void Reclaimer::file_chunk(Offset offset) {
-  auto* chunk = heap_->at<WaitingChunk>(offset);
+  auto* chunk = waiting_chunk(*heap_, offset);
+  if (chunk == nullptr) {
+    // Damage: it leaks.
+    for (auto& open : line_->open_chunks) {
+      if (open.load(std::memory_order_relaxed) == offset.value) open.store(0, std::memory_order_release);
+    }
+    return;
+  }
   // Killed between the two stores and the push, nobody can say whose the chunk is: `uncertain` says so.
   line_->uncertain.store(offset.value, std::memory_order_release);
   step(Step::wait_file_intended);
@@ -412,7 +464,7 @@ void Reclaimer::retry_waiting(const Horizon& horizon) {
   for (std::uint64_t i = 0; i < format::waiting_list_count; ++i) {
     auto& list = heap_->coordination().waiting_list(i);
     std::uint64_t head = list.load(std::memory_order_acquire);
-    if (head == 0 || !plausible(*heap_, Offset{head})) continue;
+    if (head == 0 || waiting_chunk(*heap_, Offset{head}) == nullptr) continue;
     // The hint speaks of one chunk of the list: now and then the others are looked at as well.
     const std::uint64_t hint = heap_->coordination().waiting_hint(i).load(std::memory_order_relaxed);
     if (horizon.is_visible(hint) && scans_ % thorough_interval != i) continue;
@@ -431,7 +483,8 @@ void Reclaimer::retry_waiting(const Horizon& horizon) {
   // Own chunks that are not full yet.
   for (auto& open : line_->open_chunks) {
     const Offset offset{open.load(std::memory_order_relaxed)};
-    if (!offset || horizon.is_visible(heap_->at<WaitingChunk>(offset)->blocking)) continue;
+    const WaitingChunk* const chunk = waiting_chunk(*heap_, offset);
+    if (chunk == nullptr || horizon.is_visible(chunk->blocking)) continue;
     line_->uncertain.store(offset.value, std::memory_order_release);
     open.store(0, std::memory_order_release);
     line_->taken.store(ChainWord::make(offset, 0).word, std::memory_order_release);
@@ -445,18 +498,21 @@ void Reclaimer::work_on_taken(const Horizon& horizon) {
   for (;;) {
     const ChainWord at{line_->taken.load(std::memory_order_relaxed)};
     const Offset offset = at.offset();
-    if (!offset) return;
-    auto* chunk = heap_->at<WaitingChunk>(offset);
+    auto* chunk = waiting_chunk(*heap_, offset);
+    if (chunk == nullptr) {
+      // The end; or damage: what would follow leaks.
+      if (offset) line_->taken.store(0, std::memory_order_release);
+      return;
+    }
     const Offset next{chunk->next};
-    const std::uint64_t next_word = next && plausible(*heap_, next) ? ChainWord::make(next, 0).word : 0;
+    const std::uint64_t next_word = waiting_chunk(*heap_, next) != nullptr ? ChainWord::make(next, 0).word : 0;
     if (at.count() == 0 && horizon.is_visible(chunk->blocking)) {
       line_->uncertain.store(offset.value, std::memory_order_release);
       line_->taken.store(next_word, std::memory_order_release);
       file_chunk(offset);
       continue;
     }
-    const std::uint64_t count = std::min(chunk->count, format::waiting_entries_max);
-    for (std::uint64_t i = at.count(); i < count; ++i) {
+    for (std::uint64_t i = at.count(); i < chunk->count; ++i) {
       const WaitingEntry waiting = chunk->entries()[i];
       const ReplacedEntry entry{waiting.entry};
       line_->taken.store(ChainWord::make(offset, i + 1).word, std::memory_order_release);
@@ -464,12 +520,13 @@ void Reclaimer::work_on_taken(const Horizon& horizon) {
       if (plausible(*heap_, entry.offset())) release(entry, waiting.replaced_by, horizon, 0);
     }
     line_->taken.store(next_word, std::memory_order_release);
+    // A damaged list may come back to it: it is no chunk any more.
+    chunk->header.kind = format::Kind::none;
     free(offset);
   }
 }
 
-std::uint64_t Reclaimer::remaining(const heap::Heap& heap, Offset commit_block) {
-  const auto* commit = heap.at<CommitBlock>(commit_block);
+std::uint64_t Reclaimer::remaining(const heap::Heap& heap, const CommitBlock* commit) {
   const std::uint64_t most = blocks_max(heap);
   std::uint64_t out = 0;
   for (std::uint64_t i = 0; i < std::min<std::uint64_t>(commit->replaced_count, format::replaced_max); ++i) {
@@ -478,11 +535,10 @@ std::uint64_t Reclaimer::remaining(const heap::Heap& heap, Offset commit_block) 
   return out;
 }
 
-std::uint64_t Reclaimer::waiting_in(const heap::Heap& heap, Offset offset) {
-  auto* chunk = heap.at<WaitingChunk>(offset);
+std::uint64_t Reclaimer::waiting_in(const heap::Heap& heap, const WaitingChunk* chunk) {
   const std::uint64_t most = blocks_max(heap);
   std::uint64_t out = 0;
-  for (std::uint64_t i = 0; i < std::min(chunk->count, format::waiting_entries_max); ++i) {
+  for (std::uint64_t i = 0; i < chunk->count; ++i) {
     out += blocks_of(heap, ReplacedEntry{chunk->entries()[i].entry}, most - std::min(out, most));
   }
   return out;

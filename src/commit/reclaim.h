@@ -59,6 +59,11 @@ class Horizon {
   std::uint64_t abandoned_line_ = 0;
 };
 
+// The commit block, or the waiting chunk, at an offset that a line or a common list names; null if there is none. Those are
+// followed here alone: the coordination file may be damaged like any other, and the chains lead through the data file.
+format::CommitBlock* queued_commit(const heap::Heap& heap, Offset offset);
+format::WaitingChunk* waiting_chunk(const heap::Heap& heap, Offset offset);
+
 class Reclaimer {
  public:
   // Works on `line`; frees and allocates through `allocator`, which may belong to another line of the same thread.
@@ -79,9 +84,9 @@ class Reclaimer {
   bool empty() const;
 
   // Blocks of a commit block's list that are not freed yet (for counting).
-  static std::uint64_t remaining(const heap::Heap& heap, Offset commit_block);
+  static std::uint64_t remaining(const heap::Heap& heap, const format::CommitBlock* commit);
   // The same of a waiting chunk.
-  static std::uint64_t waiting_in(const heap::Heap& heap, Offset offset);
+  static std::uint64_t waiting_in(const heap::Heap& heap, const format::WaitingChunk* chunk);
 
  private:
   bool drain_front(const Horizon& horizon, bool patient, const heap::Allocator::Freeing& freeing);
@@ -89,8 +94,10 @@ class Reclaimer {
   bool blocks_in_list(format::ReplacedEntry entry, std::uint64_t replaced_by, const Horizon& horizon) const;
   void release(format::ReplacedEntry entry, std::uint64_t replaced_by, const Horizon& horizon, unsigned depth);
   void release_list(Offset offset, std::uint64_t replaced_by, const Horizon& horizon, unsigned depth);
-  bool count_joining(Offset commit_block);
+  bool count_joining(const format::CommitBlock* commit);
   void wait(format::ReplacedEntry entry, std::uint64_t replaced_by, std::uint64_t blocking);
+  std::atomic<std::uint64_t>* open_chunk_for(std::uint64_t blocking);
+  Result<Offset> make_chunk(std::uint64_t blocking, std::uint64_t replaced_by);
   void file_chunk(Offset offset);
   void work_on_taken(const Horizon& horizon);
   void free(Offset block);

@@ -28,7 +28,8 @@ Result<FileHeader> choose_header(const FileHeader& first, const FileHeader& seco
                                        " bytes, a store has at least " + std::to_string(file_size_min));
   }
   if (best->chunk_size < chunk_size_min || best->chunk_size > chunk_size_max || best->clean > 1 ||
-      best->durability > 2) {
+      best->durability > 2 || best->trusted_from > file_size_max / segment_size ||
+      best->number_floor >= commit_number_max) {
     return Error(Code::corruption, "the header holds impossible settings");
   }
   return *best;

@@ -19,7 +19,13 @@ Allocator::Allocator(const Heap& heap, format::Line& line, std::uint64_t line_in
       line_(&line),
       me_(format::OwnerWord::make(line_index, line_generation,
                                   static_cast<std::uint32_t>(heap.coordination().fixed().header.incarnation))) {
-  build_count_ = 0;
+  // Whoever had the line left nothing; whatever a damaged file says is not handed out.
+  for (AllocatorSlot& slot : line.allocator) {
+    slot.mask.store(0, std::memory_order_relaxed);
+    slot.place.store(0, std::memory_order_relaxed);
+    slot.stashed.store(0, std::memory_order_relaxed);
+  }
+  line.build_count.store(0, std::memory_order_relaxed);
   // Threads begin their searches at different places, so that they seldom meet.
   const std::uint64_t segments = heap.segment_count();
   const std::uint64_t start = segments == 0 ? 0 : (line_index * 0x9e3779b97f4a7c15u >> 20) % segments;

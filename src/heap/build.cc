@@ -38,7 +38,7 @@ void Build::rebase(const View& base, CommitNumber number) {
     const Offset block = allocator_->built(i - 1);
     allocator_->truncate_build(i - 1);
     const bool freed = allocator_->free(block);
-    DCHECK(freed);
+    DCHECK_SOUND(freed);
     static_cast<void>(freed);
   }
   dropped_.shrink(kept_dropped_);
@@ -70,7 +70,7 @@ void Build::published() {
   allocator_->end_build();
   for (std::size_t i = 0; i < dropped_.size(); ++i) {
     const bool freed = allocator_->free(dropped_[i]);
-    DCHECK(freed);
+    DCHECK_SOUND(freed);
     static_cast<void>(freed);
   }
   dropped_.clear();

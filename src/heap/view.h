@@ -44,7 +44,7 @@ class View {
       return nullptr;
     const auto* header = reinterpret_cast<const format::BlockHeader*>(base_ + offset.value);
     if (header->kind != kind || header->birth > number_) [[unlikely]] {
-      DCHECK(header->kind != format::Kind::freed);
+      DCHECK_SOUND(header->kind != format::Kind::freed);
       return nullptr;
     }
     return reinterpret_cast<const T*>(header);

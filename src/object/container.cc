@@ -180,7 +180,7 @@ Result<std::unique_ptr<Container>> Container::create(Attachment& attachment, Con
         UTAN_ASSIGN(root, load_mapping(edit.build(), type, input->items(), edit.hash_seed()));
       }
     }
-    id = edit.ids().take();
+    UTAN_ASSIGN(id, edit.ids().take());
     UTAN_TRY(edit.add_container(id, ObjectEntry{root.value, ObjectEntry::make_what(id.generation(), type), 0}));
     // Before it is there: right after its commit it may be looked at as an orphan.
     UTAN_ASSIGN(hold, Hold::take(attachment, id));
@@ -474,7 +474,7 @@ Result<void> Container::set_at(std::span<const Value> path, Input& value, bool e
       }
       if (entry.type() == ContainerType::list) return outside_list(place);
       // A dict that is missing.
-      const ObjectId made = edit.ids().take();
+      UTAN_ASSIGN(const ObjectId made, edit.ids().take());
       UTAN_TRY(
           edit.add_container(made, ObjectEntry{0, ObjectEntry::make_what(made.generation(), ContainerType::dict), 1}));
       UTAN_TRY(edit.put(place, Payload{Tag::container, std::as_bytes(std::span(&made.value, 1))}));

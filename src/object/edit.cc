@@ -29,7 +29,7 @@ Ids::~Ids() {
   }
 }
 
-ObjectId Ids::take() {
+Result<ObjectId> Ids::take() {
   if (next_ == ids_.size()) {
     auto& free_ids = thread_->leftovers().free_ids;
     if (!free_ids.empty()) {
@@ -42,6 +42,7 @@ ObjectId Ids::take() {
       do {
         index = counter.fetch_add(1, std::memory_order_relaxed);  // relaxed: only distinctness matters
       } while (index == 0);
+      if (index > format::object_index_max) return Error(Code::too_large, "the store is full of containers");
       step(Step::id_taken);
       ids_.push_back(ObjectId::make(index, 1));
     }
@@ -210,7 +211,7 @@ Result<Offset> Edit::splice(Offset root, std::uint64_t index, std::uint64_t coun
 }
 
 Result<void> Edit::leave_to_orphan(ContainerType type, Offset root) {
-  const ObjectId id = ids_->take();
+  UTAN_ASSIGN(const ObjectId id, ids_->take());
   return add_container(id, ObjectEntry{root.value, ObjectEntry::make_what(id.generation(), type), 0});
 }
 

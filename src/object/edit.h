@@ -39,7 +39,8 @@ class Ids {
   Ids(const Ids&) = delete;
   Ids& operator=(const Ids&) = delete;
 
-  format::ObjectId take();
+  // Code::too_large: there are no names left.
+  Result<format::ObjectId> take();
   // What was taken so far stays taken, whatever attempts follow.
   void keep() { kept_ = next_; }
   // The next attempt begins: the same names again.

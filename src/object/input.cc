@@ -35,7 +35,7 @@ class InputMaker {
     open_.reserve(std::min<std::size_t>(ids_.size(), few));
     // The outermost one has no name if only what is in it is wanted.
     for (std::size_t i = contents_only ? 1 : 0; i < ids_.size(); ++i) {
-      ids_[i] = edit_.ids().take();
+      UTAN_ASSIGN(ids_[i], edit_.ids().take());
       if (ids_.size() > few) numbers_.emplace(ids_[i].value, i);
     }
     for (const Data::Item& item : data.items()) {

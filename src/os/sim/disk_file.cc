@@ -160,7 +160,7 @@ void DiskFile::replace_content(std::span<const std::byte> bytes) {
   const ByteCount size{bytes.size()};
   CHECK(grow(size));
   status_.size = size;
-  std::memcpy(memory_, bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(memory_, bytes.data(), bytes.size());
   std::memset(memory_ + bytes.size(), 0, usable_ - bytes.size());
   const std::size_t needed = round_up(size.value, static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)));
   watch_->close(needed, usable_);

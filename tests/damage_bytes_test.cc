@@ -1,0 +1,196 @@
+// Shows that no damage of a store's files makes a program crash, hang, or read or write outside: bytes and words that are
+// changed, pages that are lost, exchanged or stale, files that end too early. What is done with each store, and what may
+// come of it, is said in support/damage_exercise.h; how one case is repeated, in support/damage_run.h.
+//
+// The ordinary run draws a sample; `make torture` takes every bit.
+//
+// Labels: small
+// Timeout: 180 s
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <random>
+
+#include "support/damage_run.h"
+
+namespace utan::damage {
+namespace {
+
+using Base = Damage::Base;
+using How = Damage::How;
+using Part = Damage::Part;
+
+Images& images() {
+  static Images all;
+  return all;
+}
+
+bool is_torture() { return ::getenv("UTAN_TORTURE") != nullptr; }
+
+std::uint64_t total(const std::vector<Span>& spans) {
+  std::uint64_t out = 0;
+  for (const Span& span : spans) out += span.size;
+  return out;
+}
+// Byte `index` of all of them in a row.
+std::uint64_t byte_of(const std::vector<Span>& spans, std::uint64_t index) {
+  for (const Span& span : spans) {
+    if (index < span.size) return span.from + index;
+    index -= span.size;
+  }
+  return 0;
+}
+
+// A value that comes near what a word may be: a bound, an offset of another block, a count that is a little off.
+std::uint64_t near_value(std::mt19937_64& random, std::uint64_t now, std::uint64_t other, std::uint64_t file_size) {
+  static constexpr std::uint64_t bounds[] = {0, 1, 7, 63, 255, 1023, 65'535, std::uint64_t{1} << 31, std::uint64_t{1} << 32,
+                                             std::uint64_t{1} << 45, std::uint64_t{1} << 48, std::uint64_t{1} << 60,
+                                             std::uint64_t{1} << 63, ~std::uint64_t{0}, ~std::uint64_t{7}};
+  switch (random() % 8) {
+    case 0:
+      return bounds[random() % std::size(bounds)];
+    case 1:
+      return other;
+    case 2:
+      return now + random() % 16 - 8;
+    case 3:
+      return file_size - random() % 64 * 8;
+    case 4:
+      return now ^ (random() & random() & random());
+    case 5:
+      return (now & ~std::uint64_t{0xffff'ffff}) | (random() & 0xffff'ffff);
+    case 6:
+      return format::regions_offset + random() % file_size / 8 * 8;
+    default:
+      return std::rotl(now, static_cast<int>(random() % 64));
+  }
+}
+
+// Damages at random places of these spans: half of them bits, half words.
+std::vector<Damage> sample(Base base, Part part, const std::vector<Span>& spans, std::uint64_t count,
+                           std::mt19937_64& random) {
+  const Files& files = base == Base::closed ? images().closed() : images().killed();
+  const Bytes& file = part == Part::data ? files.data : files.coordination;
+  const std::uint64_t size = total(spans);
+  const auto word_at = [&](std::uint64_t at) {
+    std::uint64_t out;
+    std::memcpy(&out, file.data() + at, sizeof out);
+    return out;
+  };
+  std::vector<Damage> out;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::uint64_t at = byte_of(spans, random() % size);
+    if (i % 2 == 0) {
+      out.push_back({base, part, at, How::flip, 1 + random() % 255});
+      continue;
+    }
+    const std::uint64_t other = word_at(byte_of(spans, random() % size) / 8 * 8);
+    out.push_back({base, part, at / 8 * 8, How::word,
+                   near_value(random, word_at(at / 8 * 8), other, images().killed().data.size())});
+  }
+  return out;
+}
+
+// Every bit of these spans.
+std::vector<Damage> every_bit(Base base, Part part, const std::vector<Span>& spans) {
+  std::vector<Damage> out;
+  for (const Span& span : spans) {
+    for (std::uint64_t at = span.from; at < span.from + span.size; ++at) {
+      for (unsigned bit = 0; bit < 8; ++bit) out.push_back({base, part, at, How::flip, std::uint64_t{1} << bit});
+    }
+  }
+  return out;
+}
+
+void run(const std::vector<Damage>& damages) {
+  Batch batch(images());
+  batch.run(damages.size(), [&](std::uint64_t i) { return damages[i]; });
+  // It was not all for nothing: stores are used, and some of what is wrong is noticed, but of what only helps those who
+  // write at the same time.
+  EXPECT_GT(batch.opened_count(), 0U);
+  if (damages.front().part == Part::data) {
+    EXPECT_GT(batch.failed_count(), 0U);
+  }
+}
+
+void run_bytes(Base base, Part part, const std::vector<Span>& spans, std::uint64_t count) {
+  UTAN_SEEDED(seed);
+  std::printf("UTAN_SEED=%llu\n", static_cast<unsigned long long>(seed));
+  std::mt19937_64 random(seed);
+  if (is_torture()) run(every_bit(base, part, spans));
+  run(sample(base, part, spans, test::scaled(count, 100 * count), random));
+}
+
+// Used as it is, a store gives no error: then the errors of damaged ones mean something.
+TEST(DamagedBytes, WithoutDamageEverythingWorks) {
+  for (const Base base : {Base::closed, Base::killed}) {
+    const Outcome outcome = use_damaged(images(), {base, Part::data, 0, How::none, 0});
+    ASSERT_EQ(outcome.opened, Code::ok);
+    EXPECT_EQ(outcome.tally.first_failure, "");
+    EXPECT_EQ(outcome.tally.problem_count, 0U);
+    EXPECT_GT(outcome.tally.entry_count, 3000U);
+    EXPECT_GT(outcome.tally.call_count, 4000U);
+  }
+}
+
+// Only if UTAN_DAMAGE says so: that damage, in this process, where a debugger sees it.
+TEST(DamagedBytes, AgainAsItWasReported) {
+  const char* const given = ::getenv("UTAN_DAMAGE");
+  if (given == nullptr) GTEST_SKIP() << "UTAN_DAMAGE names no damage";
+  Damage damage;
+  ASSERT_TRUE(Damage::parse(given, damage)) << given;
+  EXPECT_EQ(damage.text(), given);
+  const Outcome outcome = use_damaged(images(), damage);
+  std::printf("opening: %d; %llu failures, the first one: %s\n", static_cast<int>(outcome.opened),
+              static_cast<unsigned long long>(outcome.tally.failure_count), outcome.tally.first_failure.c_str());
+}
+
+TEST(DamagedBytes, Descriptions) { run_bytes(Base::closed, Part::data, described(images().closed().data), 1000); }
+TEST(DamagedBytes, Blocks) { run_bytes(Base::closed, Part::data, used_blocks(images().closed().data), 4000); }
+TEST(DamagedBytes, BlocksOfAKilledProcess) {
+  run_bytes(Base::killed, Part::data, used_blocks(images().killed().data), 2000);
+}
+TEST(DamagedBytes, Coordination) {
+  run_bytes(Base::killed, Part::coordination, coordinated(images().killed().coordination), 2000);
+}
+
+// Pages that were never written, that were written to another's place, or not any more.
+TEST(DamagedBytes, Pages) {
+  UTAN_SEEDED(seed);
+  std::printf("UTAN_SEED=%llu\n", static_cast<unsigned long long>(seed));
+  std::mt19937_64 random(seed);
+  std::vector<Damage> damages;
+  const auto add = [&](Base base, Part part, std::uint64_t file_size, bool all) {
+    const std::uint64_t page_count = file_size / format::page_size;
+    const std::uint64_t stride = all ? 1 : 23;
+    for (std::uint64_t i = random() % stride; i < page_count; i += stride) {
+      const std::uint64_t at = i * format::page_size;
+      damages.push_back({base, part, at, How::zero, 0});
+      damages.push_back({base, part, at, How::swap, random() % page_count * format::page_size});
+      damages.push_back({base, part, at, How::older, 0});
+    }
+  };
+  const bool all = is_torture();
+  add(Base::closed, Part::data, images().closed().data.size(), all);
+  add(Base::killed, Part::data, images().killed().data.size(), all);
+  add(Base::killed, Part::coordination, images().killed().coordination.size(), all);
+  run(damages);
+}
+
+TEST(DamagedBytes, FilesThatEndTooEarly) {
+  std::vector<Damage> damages;
+  const auto add = [&](Base base, Part part, std::uint64_t file_size, std::uint64_t stride) {
+    for (std::uint64_t at = 0; at < file_size; at += stride) damages.push_back({base, part, at, How::shorten, 0});
+  };
+  constexpr std::uint64_t sector = 512;
+  const std::uint64_t stride = is_torture() ? sector : 13 * sector;
+  add(Base::closed, Part::data, images().closed().data.size(), stride);
+  add(Base::killed, Part::data, images().killed().data.size(), stride);
+  add(Base::killed, Part::coordination, images().killed().coordination.size(), stride);
+  run(damages);
+}
+
+}  // namespace
+}  // namespace utan::damage
