@@ -45,9 +45,21 @@ std::uint64_t byte_of(const std::vector<Span>& spans, std::uint64_t index) {
 
 // A value that comes near what a word may be: a bound, an offset of another block, a count that is a little off.
 std::uint64_t near_value(std::mt19937_64& random, std::uint64_t now, std::uint64_t other, std::uint64_t file_size) {
-  static constexpr std::uint64_t bounds[] = {0, 1, 7, 63, 255, 1023, 65'535, std::uint64_t{1} << 31, std::uint64_t{1} << 32,
-                                             std::uint64_t{1} << 45, std::uint64_t{1} << 48, std::uint64_t{1} << 60,
-                                             std::uint64_t{1} << 63, ~std::uint64_t{0}, ~std::uint64_t{7}};
+  static constexpr std::uint64_t bounds[] = {0,
+                                             1,
+                                             7,
+                                             63,
+                                             255,
+                                             1023,
+                                             65'535,
+                                             std::uint64_t{1} << 31,
+                                             std::uint64_t{1} << 32,
+                                             std::uint64_t{1} << 45,
+                                             std::uint64_t{1} << 48,
+                                             std::uint64_t{1} << 60,
+                                             std::uint64_t{1} << 63,
+                                             ~std::uint64_t{0},
+                                             ~std::uint64_t{7}};
   switch (random() % 8) {
     case 0:
       return bounds[random() % std::size(bounds)];

@@ -544,6 +544,7 @@ class Opener {
 };
 
 void Session::map_heap() {
+  incarnation_ = coordination_.fixed().header.incarnation;
   heap_ = heap::Heap(data_map_->data(), data_map_->reserved(), coordination_, *data_file_, sentinel_word_);
 }
 

@@ -50,6 +50,11 @@ class Attachment {
     const Session* const session = current_.load(std::memory_order_acquire);
     return thread_cache.session_id == session->unique_id() && session->is_usable() ? thread_cache.thread : nullptr;
   }
+  // Ok, unless files have been lost since the operation began that asks: what it found says nothing then.
+  Result<void> still_there() const {
+    const Session* const session = current_.load(std::memory_order_acquire);
+    return session->is_usable() || !session->is_lost() ? Result<void>{} : Result<void>(session->lost());
+  }
   // The session; in a child a new one.
   Result<Session*> session();
   // The unique id of the session; 0 in a child that has not attached yet.

@@ -130,6 +130,7 @@ Result<void> Session::write_checkpoint(CommitNumber commit, Offset block) {
   if (fixed.durable_number.load(std::memory_order_seq_cst) >= commit.value) return {};
   const ByteCount size = heap_.file_size();
   UTAN_TRY(flush_patiently());
+  if (Result<void> whole = heap_.expect_whole(); !whole.ok()) return std::move(whole).error().in(path_);
   step(Step::checkpoint_data_flushed);
   const std::uint64_t index = claim_slot();
   if (index == format::checkpoint_slot_count) {

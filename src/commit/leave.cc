@@ -176,7 +176,8 @@ void Session::give_up_threads() {
 
 Result<void> Session::leave() {
   if (left_) return {};
-  if (!is_usable()) {
+  // A lock file that was cut off and made longer again says nothing of this session.
+  if (!is_usable() || coordination_.fixed().header.incarnation != incarnation_) {
     // As if killed: what is in memory says nothing of the file, and others take over what was left there.
     const std::lock_guard lock(mutex_);
     forget_in_child();

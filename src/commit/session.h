@@ -167,6 +167,7 @@ class Session : public std::enable_shared_from_this<Session> {
   format::Coordination coordination_;
   heap::Heap heap_;
   std::uint64_t hash_seed_ = 0;
+  std::uint64_t incarnation_ = 0;
   std::uint32_t entry_ = 0;
   format::OwnerOfLine owner_;
   bool left_ = false;

@@ -96,8 +96,7 @@ class Thread {
     if (!try_pin(line_->pins[0], head, block, number)) [[unlikely]]
       return nullptr;
     used_pins_ |= 1;
-    // acquire: as in Heap::file_size.
-    view = heap::View(base_, ByteCount{fixed_->file_size.load(std::memory_order_acquire)}, CommitNumber{number});
+    view = heap::View(base_, heap_->file_size(), CommitNumber{number});
     return block;
   }
 
@@ -138,6 +137,9 @@ class Thread {
         build_.discard();
         unwinding.thread = nullptr;
         unpin(pin_index);
+        // What was looked at may have been zeroes.
+        if (!session_->is_usable()) [[unlikely]]
+          return session_->lost();
         return changed;
       }
       Result<bool> won = publish(base, draft);

@@ -252,8 +252,19 @@ bool Heap::free_run(SegmentIndex first) const {
 
 // --- Growth ----------------------------------------------------------------------------------------------------------
 
-Result<void> Heap::grow(std::uint64_t run_length) const {
+Result<void> Heap::expect_whole() const {
   if (!is_usable()) return Error(Code::corruption, "a part of the file is gone");
+  // In this order: it is made longer before that is published.
+  const std::uint64_t believed = file_size().value;
+  UTAN_ASSIGN(const os::FileStatus status, file_->status());
+  if (status.size.value >= believed) return {};
+  return Error(Code::corruption, "the file was made shorter while it was open, to " +
+                                     std::to_string(status.size.value) + " bytes of " + std::to_string(believed));
+}
+
+Result<void> Heap::grow(std::uint64_t run_length) const {
+  // What was cut off would come back as zeroes.
+  UTAN_TRY(expect_whole());
   auto& fixed = coordination_.fixed();
   std::uint64_t size = fixed.file_size.load(std::memory_order_acquire);
   const std::uint64_t chunk =

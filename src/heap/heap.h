@@ -45,10 +45,12 @@ class Heap {
   T* at(Offset offset) const {
     return reinterpret_cast<T*>(base_ + offset.value);
   }
-  // Everything below is allocated and mapped. Only grows.
+  // Everything below is allocated and mapped. Only grows. What a damaged coordination file says beyond that is not believed.
   ByteCount file_size() const {
     // acquire: pairs with the release of the compare-and-swap in grow().
-    return ByteCount{coordination_.fixed().file_size.load(std::memory_order_acquire)};
+    const std::uint64_t size = coordination_.fixed().file_size.load(std::memory_order_acquire);
+    const bool possible = size - format::file_size_min <= reserved_.value - format::file_size_min;
+    return ByteCount{possible ? size : format::file_size_min};
   }
   std::uint64_t segment_count() const { return format::segment_count(file_size()); }
 
@@ -84,6 +86,9 @@ class Heap {
   Result<SegmentIndex> acquire_run(std::uint64_t length, format::OwnerWord me) const;
   void describe_run(SegmentIndex first, std::uint64_t length) const;
   bool free_run(SegmentIndex first) const;
+
+  // Code::corruption if somebody has made the file shorter than all believe.
+  Result<void> expect_whole() const;
 
   // Makes the file longer, for at least `run_length` segments in a row. Code::no_space if it cannot.
   Result<void> grow(std::uint64_t run_length) const;

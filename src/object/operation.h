@@ -84,6 +84,8 @@ auto Container::read(Body&& body) const {
     UTAN_ASSIGN(const format::ObjectEntry entry, reading.entry_of(id_));
     return body(reading, entry);
   }();
+  if (Result<void> there = attachment_->still_there(); !there.ok()) [[unlikely]]
+    return Answer(std::move(there).error());
   if (!out.ok()) [[unlikely]]
     return Answer(std::move(out).error().in(attachment_->path()));
   return out;
@@ -118,8 +120,10 @@ Result<bool> write_to(commit::Attachment& attachment, Body&& body) {
     if (!orphans.empty() || !thread->leftovers().orphans.empty()) after_write(attachment, *thread, orphans);
     return true;
   }();
-  if (!changed.ok()) [[unlikely]]
+  if (!changed.ok()) [[unlikely]] {
+    UTAN_TRY(attachment.still_there());
     return std::move(changed).error().in(attachment.path());
+  }
   return changed;
 }
 

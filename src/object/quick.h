@@ -65,7 +65,7 @@ inline tree::Quick Container::get_quickly(std::span<const format::Value> path, Q
     return Quick::unusual;
   const auto give_up = [thread](Quick quick) {
     thread->unpin(0);
-    return quick;
+    return thread->session().is_usable() ? quick : Quick::unusual;
   };
   const tree::ObjectTable objects{Offset{commit->object_table_root}, commit->object_table_depth};
   const auto found_container = [&](format::ObjectId found) {

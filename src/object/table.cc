@@ -89,6 +89,7 @@ Result<bool> Table::get(Bytes key, Value& out) const {
   if (!look_up(pinned, id_, wanted, found)) {
     if (is_absent(found)) [[likely]] {
       thread->unpin(pin);
+      UTAN_TRY(attachment_->still_there());
       return false;
     }
     Error error = failure(pinned, found);
@@ -160,6 +161,7 @@ Result<Count> Table::count() const {
   UTAN_ASSIGN(const unsigned pin, thread->pin(pinned));
   Result<Count> out = count_in(pinned);
   thread->unpin(pin);
+  UTAN_TRY(attachment_->still_there());
   return out;
 }
 
@@ -236,8 +238,10 @@ Result<bool> Table::write(const Write& write) {
     UTAN_TRY(tree::set_object(build, draft.objects, id_, entry));
     return true;
   });
-  if (!changed.ok()) [[unlikely]]
+  if (!changed.ok()) [[unlikely]] {
+    UTAN_TRY(attachment_->still_there());
     return std::move(changed).error().in(attachment_->path());
+  }
   if (left) return write_as_container(write);
   return changed;
 }
