@@ -109,8 +109,10 @@ Result<Checked> check_open(const Store& store, bool alone, const utan::check::Pr
   UTAN_ASSIGN(const utan::commit::Session* const session, store.attachment().session());
   const utan::format::Coordination coordination = session->coordination();
   const auto& heap = session->heap();
+  UTAN_TRY(heap.catch_up());
   const auto walk = [&] {
-    return utan::check::Walk(heap.base(), heap.file_size(), coordination, session->hash_seed(), progress);
+    const utan::heap::View file = heap.view(utan::CommitNumber{});
+    return utan::check::Walk(file.base(), file.size(), coordination, session->hash_seed(), progress);
   };
   Checked out;
   const utan::check::Attendance before = utan::check::attendance_of(coordination);

@@ -165,15 +165,9 @@ class Opener {
   }
 
   Result<void> map_data(ByteCount size) {
-    const std::uint64_t wanted = std::max(reservation_min, reservation_factor * size.value);
-    const std::uint64_t most = system_.address_space_max().value;
-    const std::uint64_t reserve = std::min(wanted, most) / format::region_size * format::region_size;
-    if (reserve < size.value) {
-      return Error(Code::no_space,
-                   "there is not enough address space for a store of " + std::to_string(size.value) + " bytes");
-    }
-    UTAN_ASSIGN(session_->data_map_, session_->data_file_->map(ByteCount{reserve}, writes() ? os::Access::read_write
-                                                                                            : os::Access::read_only));
+    const std::uint64_t much = std::max(reservation_min, reservation_factor * size.value);
+    const std::uint64_t wanted = options_.reservation != 0 ? std::max(options_.reservation, size.value) : much;
+    UTAN_ASSIGN(session_->data_map_, session_->map_more(ByteCount{wanted}, size));
     UTAN_ASSIGN(session_->sentinel_, system_.fork_sentinel());
     session_->sentinel_word_ = &session_->sentinel_->word();
     session_->process_id_ = system_.process_id();
@@ -248,8 +242,7 @@ class Opener {
       return false;
     }
     const std::uint64_t size = fixed.file_size.load(std::memory_order_acquire);
-    if (size > data.size.value || size < format::file_size_min || size > session_->data_map_->reserved().value)
-      return false;
+    if (size > data.size.value || size < format::file_size_min) return false;
     return head_whole(HeadWord{fixed.head.load(std::memory_order_acquire)}, size);
   }
 
@@ -262,6 +255,8 @@ class Opener {
           fixed.file_size.load(std::memory_order_acquire) < size) {
         return false;
       }
+      // Made longer since it was mapped here. Whoever pins it looks at it.
+      if (at + sizeof(CommitBlock) > session_->data_map_->reserved().value) return true;
       const auto* mapped = reinterpret_cast<const CommitBlock*>(session_->data_map_->data() + at);
       const std::uint64_t number = format::load_commit_number(mapped);
       CommitBlock block;
@@ -545,7 +540,35 @@ class Opener {
 
 void Session::map_heap() {
   incarnation_ = coordination_.fixed().header.incarnation;
-  heap_ = heap::Heap(data_map_->data(), data_map_->reserved(), coordination_, *data_file_, sentinel_word_);
+  heap_.open(data_map_->data(), data_map_->reserved(), coordination_, *data_file_, sentinel_word_, this);
+}
+
+// Maps the file into `wanted` bytes of addresses, or as many as there are, at least `needed`.
+Result<std::unique_ptr<os::Mapping>> Session::map_more(ByteCount wanted, ByteCount needed) {
+  const auto in_regions = [](std::uint64_t size) {
+    return (size + format::region_size - 1) / format::region_size * format::region_size;
+  };
+  const std::uint64_t most = system_->address_space_max().value / format::region_size * format::region_size;
+  const std::uint64_t reserve = std::min(in_regions(wanted.value), most);
+  if (reserve < needed.value) {
+    return Error(Code::no_space, path_ + ": this process has no addresses left for a store of " +
+                                     std::to_string(needed.value >> 20) + " MiB (ulimit -v limits them)");
+  }
+  return data_file_->map(ByteCount{reserve}, read_only_ ? os::Access::read_only : os::Access::read_write);
+}
+
+Result<void> Session::widen(ByteCount needed) {
+  const std::lock_guard lock(widening_);
+  const os::Mapping& last = wider_maps_.empty() ? *data_map_ : *wider_maps_.back();
+  if (needed.value <= last.reserved().value) return {};  // another thread was faster
+  // Each is so much longer than the one before that there are never many.
+  UTAN_ASSIGN(std::unique_ptr<os::Mapping> wider,
+              map_more(ByteCount{std::max(reservation_factor * last.reserved().value, needed.value)}, needed));
+  wider->watch(sentinel_word_);
+  wider_maps_.push_back(std::move(wider));
+  const os::Mapping& now = *wider_maps_.back();
+  heap_.show_at(now.data(), now.reserved());
+  return {};
 }
 
 Result<void> check_options(const std::string& path, const OpenOptions& options) {

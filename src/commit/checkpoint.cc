@@ -128,6 +128,7 @@ Result<void> Session::checkpoint() {
 Result<void> Session::write_checkpoint(CommitNumber commit, Offset block) {
   auto& fixed = coordination_.fixed();
   if (fixed.durable_number.load(std::memory_order_seq_cst) >= commit.value) return {};
+  UTAN_TRY(heap_.catch_up());
   const ByteCount size = heap_.file_size();
   UTAN_TRY(flush_patiently());
   if (Result<void> whole = heap_.expect_whole(); !whole.ok()) return std::move(whole).error().in(path_);

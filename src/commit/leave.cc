@@ -144,7 +144,9 @@ Session::~Session() {
 
 bool Session::is_lost() const {
   if (process_id_ != system_->process_id()) return false;  // a child: that its parent lost files is not its concern
-  return data_map_->is_lost() || (coordination_map_ != nullptr && coordination_map_->is_lost());
+  const std::lock_guard lock(widening_);
+  const auto lost = [](const auto& map) { return map != nullptr && map->is_lost(); };
+  return lost(data_map_) || lost(coordination_map_) || std::ranges::any_of(wider_maps_, lost);
 }
 
 Error Session::lost() const {
@@ -226,7 +228,7 @@ Result<void> Session::close_cleanly(CommitNumber checkpointed) {
     data_file_->unlock();
     return result;
   };
-  if (!alone()) return unlock({});
+  if (!alone() || !heap_.catch_up().ok()) return unlock({});
   // Whoever was there a moment ago and is not any more may have died.
   adopt_dead();
   auto& fixed = coordination_.fixed();
@@ -281,11 +283,13 @@ std::uint64_t Session::fixed_line_high() const {
 
 SessionStatistics Session::statistics() const {
   SessionStatistics out;
+  static_cast<void>(heap_.catch_up());  // otherwise of what is seen
   const auto& fixed = coordination_.fixed();
   out.heap = heap_.statistics();
   out.file_size = heap_.file_size();
   const HeadWord head{fixed.head.load(std::memory_order_acquire)};
-  out.newest = CommitNumber{format::load_commit_number(heap_.at<CommitBlock>(head.block()))};
+  if (heap_.shows(head.block(), sizeof(CommitBlock)))
+    out.newest = CommitNumber{format::load_commit_number(heap_.at<CommitBlock>(head.block()))};
   out.durable = CommitNumber{fixed.durable_number.load(std::memory_order_relaxed)};
   out.leaked_max = Count{fixed.leaked_count_max.load(std::memory_order_relaxed)};
   out.incarnation = fixed.header.incarnation;

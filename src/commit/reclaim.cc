@@ -111,6 +111,7 @@ void Horizon::scan(const heap::Heap& heap) {
   head_number_ = 0;
   for (int tries = 0; tries < 64 && head_number_ == 0; ++tries) {
     const HeadWord head{coordination.fixed().head.load(std::memory_order_seq_cst)};
+    if (!heap.shows(head.block(), sizeof(CommitBlock))) break;
     const std::uint64_t number = format::load_commit_number(heap.at<CommitBlock>(head.block()));
     // While it is head its block is not reused.
     if (head.matches(number) && coordination.fixed().head.load(std::memory_order_seq_cst) == head.word)
@@ -240,8 +241,9 @@ void Reclaimer::drain(const Horizon& horizon) {
 
 // Works on the first commit of the queue. False: it is not done and stays.
 bool Reclaimer::drain_front(const Horizon& horizon, bool patient, const heap::Allocator::Freeing& freeing) {
-  const std::byte* const base = heap_->base();
-  const std::uint64_t end = heap_->file_size().value;
+  const heap::View file = heap_->view(CommitNumber{});
+  const std::byte* const base = file.base();
+  const std::uint64_t end = file.size().value;
   const ChainWord front{line_->queue.load(std::memory_order_relaxed)};
   const Offset block = front.offset();
   auto* commit = heap_->at<CommitBlock>(block);

@@ -30,6 +30,7 @@ enum class OpenMode { create, existing, read_only, fresh };
 struct OpenOptions {
   OpenMode mode = OpenMode::create;
   std::uint64_t chunk_size = 0;  // 0: keep
+  std::uint64_t reservation = 0;  // bytes of addresses to begin with; 0: so many that they last
   std::uint32_t permissions = 0666;
   Nanoseconds timeout = milliseconds(10'000);
 };
@@ -56,7 +57,7 @@ struct PinPlace {
   unsigned index = 0;
 };
 
-class Session : public std::enable_shared_from_this<Session> {
+class Session : public std::enable_shared_from_this<Session>, private heap::Widener {
  public:
   // Opens, creates or recovers the store at `path`.
   static Result<std::shared_ptr<Session>> open(os::System& system, const std::string& path, const OpenOptions& options);
@@ -130,6 +131,8 @@ class Session : public std::enable_shared_from_this<Session> {
   Session(os::System& system, std::string path) : system_(&system), path_(std::move(path)) {}
 
   void map_heap();
+  Result<void> widen(ByteCount needed) override;
+  Result<std::unique_ptr<os::Mapping>> map_more(ByteCount wanted, ByteCount needed);
   Result<void> mark();
   void touch_page(Offset page);
   void touch_newest_slot();
@@ -159,6 +162,9 @@ class Session : public std::enable_shared_from_this<Session> {
   std::unique_ptr<os::File> data_file_;
   std::unique_ptr<os::File> lock_file_;
   std::unique_ptr<os::Mapping> data_map_;
+  // Longer ones, for a file that has outgrown the first; all stay, for what still points into them.
+  std::vector<std::unique_ptr<os::Mapping>> wider_maps_;
+  mutable std::mutex widening_;
   std::unique_ptr<os::Mapping> coordination_map_;
   std::unique_ptr<os::ForkSentinel> sentinel_;
   std::atomic<std::uint64_t>* sentinel_word_ = nullptr;

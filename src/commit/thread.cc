@@ -24,7 +24,6 @@ Thread::Thread(Session& session, std::uint64_t line_index)
     : session_(&session),
       heap_(&session.heap()),
       fixed_(&session.coordination().fixed()),
-      base_(session.heap().base()),
       hash_seed_(session.hash_seed()),
       line_index_(line_index),
       line_(&session.coordination().line(line_index)),
@@ -38,11 +37,13 @@ Thread::Thread(Session& session, std::uint64_t line_index)
 
 bool Thread::pin_open_first(format::PinSlot& slot, Pinned& out) {
   auto& fixed = session_->coordination().fixed();
+  if (!heap_->catch_up().ok()) return false;
   // Everything stays as it is from here on, so head can be read at leisure; then the pin is narrowed to it.
   slot.number.exchange(format::pin_open, std::memory_order_seq_cst);
   const HeadWord head{fixed.head.load(std::memory_order_seq_cst)};
-  const auto* block = heap_->at<CommitBlock>(head.block());
-  const std::uint64_t number = format::load_commit_number(block);
+  const bool is_shown = heap_->shows(head.block(), sizeof(CommitBlock));
+  const auto* block = is_shown ? heap_->at<CommitBlock>(head.block()) : nullptr;
+  const std::uint64_t number = is_shown ? format::load_commit_number(block) : 0;
   if (!head.matches(number) || number == 0) {
     slot.number.store(format::pin_free, std::memory_order_release);
     return false;
@@ -51,7 +52,7 @@ bool Thread::pin_open_first(format::PinSlot& slot, Pinned& out) {
   slot.number.store(number, std::memory_order_seq_cst);
   out.block = block;
   out.head = head;
-  out.view = heap::View(heap_->base(), heap_->file_size(), CommitNumber{number});
+  out.view = heap_->view(CommitNumber{number});
   return true;
 }
 
@@ -93,6 +94,7 @@ void Thread::unpin_extra(unsigned index) {
 
 Error Thread::damaged_head() {
   if (!session_->is_usable()) return session_->lost();
+  if (Result<void> all = heap_->catch_up(); !all.ok()) return std::move(all).error().in(session_->path());
   return Error(Code::corruption,
                session_->path() + ": the newest commit cannot be read: the coordination file or the store is damaged");
 }
@@ -204,6 +206,7 @@ void Thread::after_commits() noexcept {
 void Thread::reclaim() {
   if (session_->read_only()) return;  // it has replaced nothing, and may free nothing
   commits_since_drain_ = 0;
+  if (!heap_->catch_up().ok()) return;
   const auto coordination = session_->coordination();
   horizon_.scan(*heap_);
   reclaimer_.drain(horizon_);

@@ -91,12 +91,14 @@ class Thread {
       return nullptr;
     const format::HeadWord head{fixed_->head.load(std::memory_order_acquire)};
     step(Step::pin_head_read);
-    const auto* block = reinterpret_cast<const format::CommitBlock*>(base_ + head.block().value);
+    if (!heap_->shows(head.block(), sizeof(format::CommitBlock))) [[unlikely]]
+      return nullptr;
+    const auto* block = heap_->at<format::CommitBlock>(head.block());
     const std::uint64_t number = format::load_commit_number(block);
     if (!try_pin(line_->pins[0], head, block, number)) [[unlikely]]
       return nullptr;
     used_pins_ |= 1;
-    view = heap::View(base_, heap_->file_size(), CommitNumber{number});
+    view = heap_->view(CommitNumber{number});
     return block;
   }
 
@@ -185,13 +187,22 @@ class Thread {
       // acquire: pairs with the compare-and-swap that published it; the commit block is whole.
       const format::HeadWord head{fixed_->head.load(std::memory_order_acquire)};
       step(Step::pin_head_read);
+      if (!heap_->shows(head.block(), sizeof(format::CommitBlock))) [[unlikely]] {
+        if (!heap_->is_outgrown() || !heap_->catch_up().ok()) return false;
+        continue;
+      }
       const auto* block = heap_->at<format::CommitBlock>(head.block());
       const std::uint64_t number = format::load_commit_number(block);
       if (!try_pin(slot, head, block, number)) [[unlikely]]
         continue;
+      // The file was made longer before anything in its new part was committed: looked at now, its size covers this commit.
+      if (heap_->is_outgrown() && !heap_->catch_up().ok()) [[unlikely]] {
+        slot.number.store(format::pin_free, std::memory_order_release);
+        return false;
+      }
       out.block = block;
       out.head = head;
-      out.view = heap::View(heap_->base(), heap_->file_size(), CommitNumber{number});
+      out.view = heap_->view(CommitNumber{number});
       return true;
     }
     return pin_open_first(slot, out);
@@ -241,7 +252,6 @@ class Thread {
   Session* session_;
   const heap::Heap* heap_;
   format::CoordinationFixed* fixed_;
-  std::byte* base_;  // of the data file
   std::uint64_t hash_seed_;
   std::uint64_t line_index_;
   format::Line* line_;

@@ -65,11 +65,7 @@ class Allocator {
   // The same for many in a row: what does not change meanwhile is looked up once.
   class Freeing {
    public:
-    explicit Freeing(Allocator& allocator)
-        : allocator_(&allocator),
-          line_(allocator.line_),
-          base_(allocator.heap_->base()),
-          size_(allocator.heap_->file_size().value - format::regions_offset) {}
+    explicit Freeing(Allocator& allocator) : Freeing(allocator, allocator.heap_->view(CommitNumber{})) {}
 
     [[gnu::always_inline]] bool operator()(Offset block) const {
       const std::uint64_t from = block.value - format::regions_offset;
@@ -101,6 +97,12 @@ class Allocator {
     }
 
    private:
+    Freeing(Allocator& allocator, const View& file)
+        : allocator_(&allocator),
+          line_(allocator.line_),
+          base_(file.base()),
+          size_(file.size().value - format::regions_offset) {}
+
     Allocator* allocator_;
     format::Line* line_;
     std::byte* base_;

@@ -8,7 +8,7 @@ Result<Offset> Build::make_anew(format::SizeClass size_class, ByteCount size) {
   UTAN_ASSIGN(const Offset block, allocator_->allocate_anew(size_class, size, number_));
   // The file may have grown for this very block. What the stash has was there before this build's commit was pinned.
   if (block.value + size.value > view_.size().value)
-    view_ = View(view_.base(), allocator_->heap().file_size(), number_);
+    view_ = allocator_->heap().view(number_);
   return block;
 }
 

@@ -27,6 +27,28 @@ bool has_exactly(std::uint64_t word, std::uint32_t count) {
 }
 }  // namespace
 
+void Heap::open(std::byte* base, ByteCount reserved, format::Coordination coordination, os::File& file,
+                const std::atomic<std::uint64_t>* usable, Widener* widener) {
+  coordination_ = coordination;
+  file_ = &file;
+  usable_ = usable;
+  widener_ = widener;
+  show_at(base, reserved);
+}
+
+Result<void> Heap::widen(ByteCount needed) const {
+  if (widener_ != nullptr) return widener_->widen(needed);
+  return Error(Code::no_space, "the store would outgrow the " +
+                                   std::to_string(reserved_.load(std::memory_order_relaxed) >> 20) +
+                                   " MiB of addresses reserved for it");
+}
+
+Result<void> Heap::catch_up() const {
+  if (!is_outgrown()) [[likely]]
+    return {};
+  return widen(ByteCount{coordination_.fixed().file_size.load(std::memory_order_acquire)});
+}
+
 bool Heap::is_live_owner(OwnerWord owner) const {
   if (owner.word == 0) return false;
   const auto& fixed = coordination_.fixed();
@@ -285,10 +307,10 @@ Result<void> Heap::grow(std::uint64_t run_length) const {
   const std::uint64_t tail = end % format::segments_per_region;
   if (tail != 0 && tail <= format::region_metadata_segments) end += format::region_metadata_segments + 1 - tail;
   const std::uint64_t target = format::regions_offset + (end << format::segment_shift);
-  if (target > reserved_.value || target > format::file_size_max) {
-    return Error(Code::no_space, "the store would outgrow the " + std::to_string(reserved_.value >> 20) +
-                                     " MiB of addresses reserved for it: close it everywhere and open it again");
-  }
+  if (target > format::file_size_max)
+    return Error(Code::no_space, "the store would be larger than a store can be: " +
+                                     std::to_string(format::file_size_max >> 40) + " TiB");
+  if (target > reserved_.load(std::memory_order_acquire)) UTAN_TRY(widen(ByteCount{target}));
   UTAN_TRY(file_->allocate(ByteCount{target}));
   step(Step::grow_allocated);
   // release: the new range exists before anyone believes in it.

@@ -19,6 +19,7 @@
 #include "format/coordination.h"
 #include "format/layout.h"
 #include "format/size_class.h"
+#include "heap/view.h"
 #include "os/os.h"
 
 namespace utan::heap {
@@ -31,27 +32,66 @@ struct Statistics {
   ByteCount free;  // in blocks that can be
 };
 
+// Who can map more of the file than was reserved for it.
+class Widener {
+ public:
+  virtual ~Widener() = default;
+  // Calls Heap::show_at with a range of at least `needed` bytes. Code::no_space if there are no such addresses.
+  virtual Result<void> widen(ByteCount needed) = 0;
+};
+
 class Heap {
  public:
   Heap() = default;  // of no store
-  // `usable`: 0 when what is mapped is not the file any more (os::Mapping::watch); null: that is not asked.
-  Heap(std::byte* base, ByteCount reserved, format::Coordination coordination, os::File& file,
-       const std::atomic<std::uint64_t>* usable = nullptr)
-      : base_(base), reserved_(reserved), coordination_(coordination), file_(&file), usable_(usable) {}
+  Heap(const Heap&) = delete;
+  Heap& operator=(const Heap&) = delete;
 
-  std::byte* base() const { return base_; }
+  // Before anybody uses it. `usable`: 0 when what is mapped is not the file any more (os::Mapping::watch); null: that is not
+  // asked. `widener`: null if the store is not to outgrow what is reserved.
+  void open(std::byte* base, ByteCount reserved, format::Coordination coordination, os::File& file,
+            const std::atomic<std::uint64_t>* usable = nullptr, Widener* widener = nullptr);
+  // The same file at other addresses, with more room behind it. The old ones stay as they are: what was found there goes on
+  // being read, and written, there.
+  void show_at(std::byte* base, ByteCount reserved) {
+    base_.store(base, std::memory_order_relaxed);
+    // release: whoever believes in the longer range, which is looked at first, uses its addresses.
+    reserved_.store(reserved.value, std::memory_order_release);
+  }
+
+  // To be read after the size of what is looked at there.
+  std::byte* base() const { return base_.load(std::memory_order_relaxed); }
   format::Coordination coordination() const { return coordination_; }
   template <class T>
   T* at(Offset offset) const {
-    return reinterpret_cast<T*>(base_ + offset.value);
+    return reinterpret_cast<T*>(base() + offset.value);
   }
-  // Everything below is allocated and mapped. Only grows. What a damaged coordination file says beyond that is not believed.
+  // Everything below is allocated and mapped. Only grows. If the file has outgrown what is reserved: as much as is shown. What
+  // a damaged coordination file says is not believed beyond that.
   ByteCount file_size() const {
+    // acquire: pairs with the release in show_at.
+    const std::uint64_t reserved = reserved_.load(std::memory_order_acquire);
     // acquire: pairs with the release of the compare-and-swap in grow().
     const std::uint64_t size = coordination_.fixed().file_size.load(std::memory_order_acquire);
-    const bool possible = size - format::file_size_min <= reserved_.value - format::file_size_min;
-    return ByteCount{possible ? size : format::file_size_min};
+    if (size - format::file_size_min <= reserved - format::file_size_min) [[likely]]
+      return ByteCount{size};
+    return ByteCount{size < format::file_size_min ? format::file_size_min : reserved};
   }
+  // The file as commit `number` sees it.
+  View view(CommitNumber number) const {
+    const ByteCount size = file_size();
+    return View(base(), size, number);
+  }
+  // Is there a block, whatever it is, of `size` bytes at the offset? For offsets that the coordination file names.
+  bool shows(Offset offset, std::uint64_t size) const {
+    return offset.value <= reserved_.load(std::memory_order_acquire) - size;
+  }
+  // Others have made the file longer than what this process sees of it.
+  bool is_outgrown() const {
+    const std::uint64_t size = coordination_.fixed().file_size.load(std::memory_order_acquire);
+    return size > reserved_.load(std::memory_order_acquire) && size <= format::file_size_max;
+  }
+  // Sees all of it again.
+  Result<void> catch_up() const;
   std::uint64_t segment_count() const { return format::segment_count(file_size()); }
 
   format::Bitmap& bitmap(SegmentIndex segment) const { return *at<format::Bitmap>(format::bitmap_offset(segment)); }
@@ -96,14 +136,16 @@ class Heap {
   Statistics statistics() const;
 
  private:
+  Result<void> widen(ByteCount needed) const;
   bool own_run(SegmentIndex first, std::uint64_t length, format::OwnerWord me) const;
   std::optional<SegmentIndex> find_run(std::uint64_t length, format::OwnerWord me) const;
 
-  std::byte* base_ = nullptr;
-  ByteCount reserved_;
+  std::atomic<std::byte*> base_{nullptr};
+  std::atomic<std::uint64_t> reserved_{format::file_size_min};
   format::Coordination coordination_;
   os::File* file_ = nullptr;
   const std::atomic<std::uint64_t>* usable_ = nullptr;
+  Widener* widener_ = nullptr;
 };
 
 }  // namespace utan::heap

@@ -42,7 +42,7 @@ class HeapTest : public ::testing::Test {
     fixed.file_size = format::file_size_min;
     fixed.line_count = format::lines_per_growth;
     fixed.chunk_size = format::chunk_size_default;
-    heap_ = heap::Heap(map_->data(), map_->reserved(), coordination_, *file_);
+    heap_.open(map_->data(), map_->reserved(), coordination_, *file_);
   }
   void TearDown() override { ::munmap(memory_, format::coordination_size_min); }
 
