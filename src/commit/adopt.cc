@@ -194,7 +194,7 @@ void Session::adopt_entry(std::uint32_t index) {
 }
 
 void Session::adopt_dead() {
-  if (read_only_) return;  // the lock of a byte for writing needs a descriptor for writing
+  if (read_only_) return;              // the lock of a byte for writing needs a descriptor for writing
   if (!heap_.catch_up().ok()) return;  // what they left may lie where this process cannot look
   const std::lock_guard lock(mutex_);
   adopted_at_ns_.store(system_->monotonic_now().value, std::memory_order_relaxed);

@@ -29,7 +29,7 @@ enum class OpenMode { create, existing, read_only, fresh };
 
 struct OpenOptions {
   OpenMode mode = OpenMode::create;
-  std::uint64_t chunk_size = 0;  // 0: keep
+  std::uint64_t chunk_size = 0;   // 0: keep
   std::uint64_t reservation = 0;  // bytes of addresses to begin with; 0: so many that they last
   std::uint32_t permissions = 0666;
   Nanoseconds timeout = milliseconds(10'000);

@@ -207,6 +207,7 @@ void Thread::reclaim() {
   if (session_->read_only()) return;  // it has replaced nothing, and may free nothing
   commits_since_drain_ = 0;
   if (!heap_->catch_up().ok()) return;
+  const heap::Allocator::Using use(allocator_, heap::Room::reserve);
   const auto coordination = session_->coordination();
   horizon_.scan(*heap_);
   reclaimer_.drain(horizon_);

@@ -114,9 +114,11 @@ class Thread {
   // `operation(build, pinned, draft)` -> Result<bool> on the newest commit and publishes what it built. False from it:
   // there is nothing to change. It is run again, on a newer commit, whenever another commit came first; what it made
   // before calling build.keep_made() is then still there. Answers what the operation answered.
+  // What removes has the reserve of a full disk, too.
   template <class Operation>
-  Result<bool> commit(Operation&& operation) {
+  Result<bool> commit(heap::Room room, Operation&& operation) {
     UTAN_TRY(session_->prepare_writing());
+    const heap::Allocator::Using use(allocator_, room);
     for (bool first = true;; first = false) {
       Pinned base;
       // Where memory for something else than blocks runs out, nothing of the build may be left behind.

@@ -104,11 +104,11 @@ Result<void> Allocator::acquire_segment(SizeClass size_class) {
   for (;;) {
     SegmentIndex cursor = own_[size_class].cursor;
     while (auto hinted = heap_->take_hint(size_class, cursor)) {
-      if (try_segment(*hinted, size_class)) return {};
+      if (try_ordinary(*hinted, size_class)) return {};
       cursor = hinted->next();
     }
     while (auto hinted = heap_->take_hint(format::class_empty, cursor)) {
-      if (try_segment(*hinted, size_class)) return {};
+      if (try_ordinary(*hinted, size_class)) return {};
       cursor = hinted->next();
     }
     const std::uint64_t segments = heap_->segment_count();
@@ -120,10 +120,54 @@ Result<void> Allocator::acquire_segment(SizeClass size_class) {
           (now.size_class() > format::class_last || !heap_->is_vacant(scan_cursor_))) {
         continue;
       }
-      if (try_segment(scan_cursor_, size_class)) return {};
+      if (try_ordinary(scan_cursor_, size_class)) return {};
     }
-    UTAN_TRY(heap_->grow(1));
+    Result<void> grown = heap_->grow(1);
+    if (grown.ok()) continue;
+    if (grown.code() == Code::no_space && scan_all(size_class)) return {};
+    if (grown.code() == Code::no_space && may_use_reserve_ && acquire_reserve(size_class)) return {};
+    return grown;
   }
+}
+
+// Where the file cannot be made longer: whatever has room, hinted or not.
+bool Allocator::scan_all(SizeClass size_class) {
+  const std::uint64_t segments = heap_->reserve_begin();
+  for (std::uint64_t i = 0; i < segments; ++i) {
+    const SegmentIndex segment{i};
+    if (format::describes_region(segment)) continue;
+    const ClassWord now{heap_->descriptor(segment).class_word.load(std::memory_order_relaxed)};
+    const bool may_become = now.size_class() <= format::class_last && heap_->is_vacant(segment);
+    if ((now.size_class() == size_class || may_become) && try_segment(segment, size_class)) return true;
+  }
+  return false;
+}
+
+bool Allocator::acquire_reserve(SizeClass size_class) {
+  const std::uint64_t segments = heap_->segment_count();
+  // First those that have blocks of this class already.
+  for (const bool vacant_too : {false, true}) {
+    for (std::uint64_t i = heap_->reserve_begin(); i < segments; ++i) {
+      const SegmentIndex segment{i};
+      if (format::describes_region(segment)) continue;
+      const ClassWord now{heap_->descriptor(segment).class_word.load(std::memory_order_relaxed)};
+      if (now.size_class() != size_class && !vacant_too) continue;
+      if (!try_segment(segment, size_class)) continue;
+      uses_reserve_ = true;
+      return true;
+    }
+  }
+  return false;
+}
+
+void Allocator::leave_reserve() {
+  const std::uint64_t begin = heap_->reserve_begin();
+  for (unsigned size_class = format::class_first; size_class < format::class_run; ++size_class) {
+    const std::uint64_t place = own_[size_class].place;
+    if (place != 0 && AllocatorSlot::place_segment(place).value >= begin)
+      return_mask(static_cast<SizeClass>(size_class));
+  }
+  uses_reserve_ = false;
 }
 
 Result<void> Allocator::refill(SizeClass size_class) {

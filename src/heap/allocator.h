@@ -136,6 +136,24 @@ class Allocator {
   const Heap& heap() const { return *heap_; }
   format::OwnerWord owner() const { return me_; }
 
+  // While it lives, the reserve may be used, if `room` says so. What was taken of it and not used goes back at the end.
+  class Using {
+   public:
+    Using(Allocator& allocator, Room room) : allocator_(&allocator) {
+      allocator_->may_use_reserve_ = room == Room::reserve;
+    }
+    ~Using() {
+      if (allocator_->uses_reserve_) [[unlikely]]
+        allocator_->leave_reserve();
+      allocator_->may_use_reserve_ = false;
+    }
+    Using(const Using&) = delete;
+    Using& operator=(const Using&) = delete;
+
+   private:
+    Allocator* allocator_;
+  };
+
  private:
   struct Own {
     std::uint64_t word_start = 0;  // offset of the block of bit 0 of the word that the slot's mask stands for
@@ -177,6 +195,12 @@ class Allocator {
   Result<void> refill(format::SizeClass size_class);
   Result<void> acquire_segment(format::SizeClass size_class);
   bool try_segment(SegmentIndex segment, format::SizeClass size_class);
+  bool try_ordinary(SegmentIndex segment, format::SizeClass size_class) {
+    return segment.value < heap_->reserve_begin() && try_segment(segment, size_class);
+  }
+  bool scan_all(format::SizeClass size_class);
+  bool acquire_reserve(format::SizeClass size_class);
+  void leave_reserve();
   bool take_word(SegmentIndex segment, format::SizeClass size_class, std::uint32_t room_min);
   void leave_segment(format::SizeClass size_class);
   void return_mask(format::SizeClass size_class);
@@ -190,6 +214,8 @@ class Allocator {
   std::array<Own, format::class_count> own_{};
   std::vector<SegmentIndex> kept_;  // owned, exhausted, with blocks of the build under way
   SegmentIndex scan_cursor_{0};
+  bool may_use_reserve_ = false;
+  bool uses_reserve_ = false;
 };
 
 }  // namespace utan::heap

@@ -7,8 +7,7 @@ Result<Offset> Build::make_anew(format::SizeClass size_class, ByteCount size) {
     return interruption();
   UTAN_ASSIGN(const Offset block, allocator_->allocate_anew(size_class, size, number_));
   // The file may have grown for this very block. What the stash has was there before this build's commit was pinned.
-  if (block.value + size.value > view_.size().value)
-    view_ = allocator_->heap().view(number_);
+  if (block.value + size.value > view_.size().value) view_ = allocator_->heap().view(number_);
   return block;
 }
 
@@ -59,6 +58,7 @@ void Build::discard() {
   kept_ = kept_dropped_ = 0;
   rebase(view_, number_);
   allocator_->end_build();
+  ++beginning_;
 }
 
 void Build::published() {

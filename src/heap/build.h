@@ -46,6 +46,8 @@ class Build {
   // What the base commit and this build see.
   const View& view() const { return view_; }
   const Replaced& replaced() const { return replaced_; }
+  // Changes when everything made is given back: what was made before has to be made again.
+  std::uint64_t beginning() const { return beginning_; }
   // How many blocks it has made.
   std::uint64_t made_count() const { return allocator_->built_count(); }
 
@@ -132,6 +134,7 @@ class Build {
   Allocator* allocator_;
   View view_;
   CommitNumber number_;
+  std::uint64_t beginning_ = 1;
   std::uint32_t number_share_ = 0;  // in a block's checksum
   SmallList<Offset, 8> dropped_;    // made, and dropped again
   Replaced replaced_;

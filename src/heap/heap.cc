@@ -200,7 +200,7 @@ bool Heap::own_run(SegmentIndex first, std::uint64_t length, OwnerWord me) const
 }
 
 std::optional<SegmentIndex> Heap::find_run(std::uint64_t length, OwnerWord me) const {
-  const std::uint64_t segments = segment_count();
+  const std::uint64_t segments = reserve_begin();
   std::uint64_t run = 0;
   for (std::uint64_t at_segment = 0; at_segment < segments; ++at_segment) {
     const std::uint64_t in_region = at_segment % format::segments_per_region;
@@ -288,7 +288,7 @@ Result<void> Heap::grow(std::uint64_t run_length) const {
   // What was cut off would come back as zeroes.
   UTAN_TRY(expect_whole());
   auto& fixed = coordination_.fixed();
-  std::uint64_t size = fixed.file_size.load(std::memory_order_acquire);
+  const std::uint64_t size = fixed.file_size.load(std::memory_order_acquire);
   const std::uint64_t chunk =
       std::clamp(fixed.chunk_size.load(std::memory_order_relaxed), format::chunk_size_min, format::chunk_size_max);
   const std::uint64_t step_size =
@@ -303,7 +303,17 @@ Result<void> Heap::grow(std::uint64_t run_length) const {
   if (start % format::segments_per_region + run_length > format::segments_per_region) {
     start += format::segments_per_region - start % format::segments_per_region + format::region_metadata_segments;
   }
-  end = std::max(end, start + run_length);
+  // A run must lie before the reserve, too. A single segment does, since the reserve grows by much less than the file.
+  end = std::max(end, start + run_length + (run_length > 1 ? reserve_max : 0));
+  Result<void> grown = grow_to(now, end);
+  // The last of a disk is of use, too.
+  if (grown.code() == Code::no_space && run_length == 1 && start + 1 < end) return grow_to(now, start + 1);
+  return grown;
+}
+
+Result<void> Heap::grow_to(std::uint64_t now, std::uint64_t end) const {
+  auto& fixed = coordination_.fixed();
+  std::uint64_t size = format::regions_offset + (now << format::segment_shift);
   const std::uint64_t tail = end % format::segments_per_region;
   if (tail != 0 && tail <= format::region_metadata_segments) end += format::region_metadata_segments + 1 - tail;
   const std::uint64_t target = format::regions_offset + (end << format::segment_shift);
@@ -318,8 +328,10 @@ Result<void> Heap::grow(std::uint64_t run_length) const {
     return {};  // somebody else grew it at the same time
   }
   step(Step::grow_published);
-  for (std::uint64_t segment = now; segment < end; ++segment) {
-    if (!format::describes_region(SegmentIndex{segment})) hint(SegmentIndex{segment}, format::class_empty);
+  // Those that were the reserve, or are in front of what is it now.
+  for (std::uint64_t segment = reserve_begin(now); segment < reserve_begin(end); ++segment) {
+    if (!format::describes_region(SegmentIndex{segment}) && is_vacant(SegmentIndex{segment}))
+      hint(SegmentIndex{segment}, format::class_empty);
   }
   return {};
 }

@@ -9,6 +9,7 @@
 // blocks of one size in superblocks that threads own. It departs from it where blocks must survive their owner's death.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -31,6 +32,9 @@ struct Statistics {
   ByteCount used;  // in blocks that are handed out
   ByteCount free;  // in blocks that can be
 };
+
+// May the last segments of the file be used, where it cannot be made longer? They are kept for what makes room.
+enum class Room : std::uint8_t { ordinary, reserve };
 
 // Who can map more of the file than was reserved for it.
 class Widener {
@@ -102,6 +106,13 @@ class Heap {
   // Bitmaps that are lost say that everything is free: nothing may be handed out by them.
   bool is_usable() const { return usable_ == nullptr || usable_->load(std::memory_order_relaxed) != 0; }
 
+  // H8. The segments from here on are the reserve: the last of the file, whatever its size is. As it grows they become
+  // ordinary ones.
+  std::uint64_t reserve_begin() const { return reserve_begin(segment_count()); }
+  static std::uint64_t reserve_begin(std::uint64_t segments) {
+    return segments - std::min(std::clamp(segments / reserve_divisor, reserve_min, reserve_max), segments);
+  }
+
   // H1: one compare-and-swap of the owner word. False if somebody alive has it, or it may not be used at all.
   bool try_own(SegmentIndex segment, format::OwnerWord me) const;
   // Ends ownership. The caller must own the segment.
@@ -136,7 +147,13 @@ class Heap {
   Statistics statistics() const;
 
  private:
+  // A thirty-second of the file, up to 1 MiB: what removes takes a few segments, one for each size of the blocks on its way.
+  static constexpr std::uint64_t reserve_divisor = 32;
+  static constexpr std::uint64_t reserve_min = 4;
+  static constexpr std::uint64_t reserve_max = 64;
+
   Result<void> widen(ByteCount needed) const;
+  Result<void> grow_to(std::uint64_t segments_before, std::uint64_t end) const;
   bool own_run(SegmentIndex first, std::uint64_t length, format::OwnerWord me) const;
   std::optional<SegmentIndex> find_run(std::uint64_t length, format::OwnerWord me) const;
 

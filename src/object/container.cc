@@ -169,7 +169,7 @@ Result<std::unique_ptr<Container>> Container::create(Attachment& attachment, Con
   if (data != nullptr) input.emplace(*data);
   ObjectId id;
   Hold hold;
-  UTAN_TRY(write_to(attachment, [&](Edit& edit) -> Result<bool> {
+  UTAN_TRY(write_to(attachment, heap::Room::ordinary, [&](Edit& edit) -> Result<bool> {
     Offset root;
     if (input) {
       UTAN_TRY(input->make_contents(edit, type));
@@ -251,7 +251,7 @@ Result<bool> Container::replace(const Value& key, const Value& expected, Input& 
 
 Result<bool> Container::erase(const Value& key) {
   format::KeyBuffer buffer;
-  return write([&](Edit& edit) -> Result<bool> {
+  return write(heap::Room::reserve, [&](Edit& edit) -> Result<bool> {
     Place place;
     UTAN_TRY(edit.find(id_, key, buffer, place));
     if (!place.there) return false;
@@ -262,7 +262,7 @@ Result<bool> Container::erase(const Value& key) {
 
 Result<bool> Container::pop(const Value& key, Loan& out) {
   format::KeyBuffer buffer;
-  return write([&](Edit& edit) -> Result<bool> {
+  return write(heap::Room::reserve, [&](Edit& edit) -> Result<bool> {
     Place place;
     UTAN_TRY(edit.find(id_, key, buffer, place));
     if (!place.there) return false;
@@ -307,7 +307,7 @@ Result<void> Container::increase(const Value& key, const Value& by, Loan& out) {
 }
 
 Result<void> Container::clear() {
-  UTAN_TRY(write([&](Edit& edit) -> Result<bool> {
+  UTAN_TRY(write(heap::Room::reserve, [&](Edit& edit) -> Result<bool> {
     UTAN_ASSIGN(const ObjectEntry entry, edit.entry_of(id_));
     if (entry.root == 0) return false;
     UTAN_TRY(edit.leave_to_orphan(type_, Offset{entry.root}));

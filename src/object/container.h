@@ -140,6 +140,8 @@ class Container {
   struct Put;
   template <class Body>
   Result<bool> write(Body&& body);
+  template <class Body>
+  Result<bool> write(heap::Room room, Body&& body);
   Result<bool> put(const format::Value& key, Input& value, const Put& how);
   static Result<bool> put(Edit& edit, Place& place, Input& value, const Put& how);
   Error no_such(const char* operation) const;

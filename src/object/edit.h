@@ -63,9 +63,7 @@ class Input {
   Input() = default;
   explicit Input(const format::Value& value) { is(value); }
   explicit Input(const Data& data) { is(data); }
-  ~Input() {
-    if (parts_ != nullptr) parts_->~Parts();
-  }
+  ~Input() { drop_parts(); }
   Input(const Input&) = delete;
   Input& operator=(const Input&) = delete;
 
@@ -74,7 +72,7 @@ class Input {
   // `data` must be complete and outlive it.
   void is(const Data& data) { data_ = &data; }
 
-  // Makes the blocks of everything below the value, once: they outlive a lost race.
+  // Makes the blocks of everything below the value, once: they outlive a lost race. Again, if the build has given them back.
   Result<void> make(Edit& edit);
   // The same, but of the data's outermost container only what is in it: `items` of a mapping, `words` of a list.
   // Code::type if it is the other of the two than what `type` is.
@@ -101,9 +99,15 @@ class Input {
   };
 
   Parts& make_parts() { return *(parts_ = new (parts_room_) Parts); }
+  void drop_parts() {
+    if (parts_ != nullptr) parts_->~Parts();
+    parts_ = nullptr;
+  }
+  // False: it has made everything in this build already.
+  bool begin_making(const Edit& edit);
 
   const Data* data_ = nullptr;
-  bool made_ = false;
+  std::uint64_t made_in_ = 0;  // Build::beginning; 0: not made
   Payload payload_;
   std::array<std::byte, 8> scratch_;
   // In place, but not std::optional: GCC would set all of it to zero at first.

@@ -316,9 +316,15 @@ class InputMaker {
   Patience patience_;
 };
 
+bool Input::begin_making(const Edit& edit) {
+  const std::uint64_t now = edit.build().beginning();
+  if (std::exchange(made_in_, now) == now) return false;
+  drop_parts();
+  return true;
+}
+
 Result<void> Input::make(Edit& edit) {
-  if (made_) return {};
-  made_ = true;
+  if (!begin_making(edit)) return {};
   if (data_ != nullptr) {
     if (!data_->complete()) return Error(Code::invalid, "the data is not complete: something in it has not ended");
     UTAN_TRY(InputMaker(*this, edit).run(*data_, false));
@@ -336,8 +342,7 @@ Result<void> Input::make(Edit& edit) {
 }
 
 Result<void> Input::make_contents(Edit& edit, ContainerType type) {
-  if (made_) return {};
-  made_ = true;
+  if (!begin_making(edit)) return {};
   if (!data_->complete() || data_->items().front().kind != Data::Kind::begin)
     return Error(Code::invalid, "the data is not a whole container");
   const ContainerType given = data_->items().front().type;

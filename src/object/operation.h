@@ -102,24 +102,31 @@ inline Result<Loan> lend_from(const Edit& edit, commit::Attachment& attachment, 
 
 // Runs `body(Edit&) -> Result<bool>` until its commit is in. False: it changed nothing.
 template <class Body>
-Result<bool> write_to(commit::Attachment& attachment, Body&& body) {
-  Result<bool> changed = [&]() -> Result<bool> {
+Result<bool> write_to(commit::Attachment& attachment, heap::Room room, Body&& body) {
+  const auto attempt = [&]() -> Result<bool> {
     UTAN_ASSIGN(commit::Thread* const thread, attachment.thread());
     Ids ids(*thread);
     std::vector<format::ObjectId> orphans;
-    UTAN_ASSIGN(const bool done,
-                thread->commit([&](heap::Build& build, const commit::Pinned&, commit::Draft& draft) -> Result<bool> {
-                  ids.begin_attempt();
-                  Edit edit(build, draft, thread->hash_seed(), ids);
-                  UTAN_ASSIGN(const bool changes, body(edit));
-                  orphans = edit.take_orphans();
-                  return changes;
-                }));
+    UTAN_ASSIGN(
+        const bool done,
+        thread->commit(room, [&](heap::Build& build, const commit::Pinned&, commit::Draft& draft) -> Result<bool> {
+          ids.begin_attempt();
+          Edit edit(build, draft, thread->hash_seed(), ids);
+          UTAN_ASSIGN(const bool changes, body(edit));
+          orphans = edit.take_orphans();
+          return changes;
+        }));
     if (!done) return false;
     ids.used();
     if (!orphans.empty() || !thread->leftovers().orphans.empty()) after_write(attachment, *thread, orphans);
     return true;
-  }();
+  };
+  Result<bool> changed = attempt();
+  if (changed.code() == Code::no_space) [[unlikely]] {
+    UTAN_ASSIGN(commit::Thread* const thread, attachment.thread());
+    make_room(*thread);
+    changed = attempt();
+  }
   if (!changed.ok()) [[unlikely]] {
     UTAN_TRY(attachment.still_there());
     return std::move(changed).error().in(attachment.path());
@@ -129,8 +136,13 @@ Result<bool> write_to(commit::Attachment& attachment, Body&& body) {
 
 template <class Body>
 Result<bool> Container::write(Body&& body) {
+  return write(heap::Room::ordinary, body);
+}
+
+template <class Body>
+Result<bool> Container::write(heap::Room room, Body&& body) {
   if (snapshot_ != nullptr) return Error(Code::read_only, attachment_->path() + ": a snapshot cannot be written");
-  return write_to(*attachment_, body);
+  return write_to(*attachment_, room, body);
 }
 
 }  // namespace utan::object

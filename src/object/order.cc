@@ -48,7 +48,7 @@ Result<bool> Container::nearest(Where where, const Value* key, Loan& found_key, 
 
 Result<bool> Container::pop_last(Loan& key, Loan& value) {
   if (type_ == ContainerType::list) return no_such("popitem");
-  return write([&](Edit& edit) -> Result<bool> {
+  return write(heap::Room::reserve, [&](Edit& edit) -> Result<bool> {
     UTAN_ASSIGN(const ObjectEntry entry, edit.entry_of(id_));
     const Mapping mapping{type_, Offset{entry.root}};
     ItemCursor cursor(edit.view(), mapping);
@@ -96,7 +96,7 @@ Result<void> erase_one_by_one(Edit& edit, format::ObjectId id, const Ranks& rank
 Result<Count> Container::delete_range(const Range& range) {
   using Halves = std::pair<Offset, Offset>;
   Count deleted;
-  UTAN_TRY(write([&](Edit& edit) -> Result<bool> {
+  UTAN_TRY(write(heap::Room::reserve, [&](Edit& edit) -> Result<bool> {
     UTAN_ASSIGN(const ObjectEntry entry, edit.entry_of(id_));
     const Mapping mapping{type_, Offset{entry.root}};
     UTAN_ASSIGN(const Ranks ranks, ranks_of(edit.view(), mapping, range, edit.hash_seed()));

@@ -67,7 +67,7 @@ Result<bool> work_off_some(Thread& thread, std::vector<Leftovers::Orphan>& ready
   std::size_t done = 0;
   bool begun = false;  // the one behind those that are done with
   bool damaged = false;
-  const Result<bool> changed = thread.commit([&](heap::Build& build, const Pinned&, Draft& draft) -> Result<bool> {
+  const auto remove_some = [&](heap::Build& build, const Pinned&, Draft& draft) -> Result<bool> {
     ids.begin_attempt();
     Edit edit(build, draft, thread.hash_seed(), ids);
     free_ids.clear();
@@ -92,7 +92,8 @@ Result<bool> work_off_some(Thread& thread, std::vector<Leftovers::Orphan>& ready
     }
     new_orphans = edit.take_orphans();
     return changes;
-  });
+  };
+  const Result<bool> changed = thread.commit(heap::Room::reserve, remove_some);
   if (!changed.ok()) {
     if (!damaged) return false;
     // What is damaged stays as it is, and does not keep the others.
@@ -155,6 +156,15 @@ void after_write(commit::Attachment&, Thread& thread, std::span<const ObjectId> 
   if (!work_off(thread, 8)) thread.session().adopt_dead_sometimes();
 } catch (const std::bad_alloc&) {
   // The commit is in: what cannot be noted for want of memory is left to a collection.
+}
+
+void make_room(Thread& thread) noexcept try {
+  thread.session().adopt_dead();
+  work_off_orphans(thread);
+  // The last checkpoint keeps all that was replaced since. A newer one keeps nothing.
+  static_cast<void>(thread.session().checkpoint());
+  thread.reclaim();
+} catch (const std::bad_alloc&) {
 }
 
 bool work_off_orphans(Thread& thread) {

@@ -25,4 +25,8 @@ void after_write(commit::Attachment& attachment, commit::Thread& thread,
 // Works off everything that can be. False: some are seen or held, or the store cannot be written.
 bool work_off_orphans(commit::Thread& thread);
 
+// Where there is no room: gives back all that can be, the thread's own, what dead processes left, and what the last checkpoint
+// keeps, for which it makes another one.
+void make_room(commit::Thread& thread) noexcept;
+
 }  // namespace utan::object

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/step.h"
+#include "object/orphans.h"
 #include "object/store.h"
 #include "tree/table_find.h"
 
@@ -191,7 +192,7 @@ Result<bool> Table::write(const Write& write) {
     left = something;
     return Result<bool>(false);
   };
-  Result<bool> changed = thread->commit([&](heap::Build& build, const Pinned& base, Draft& draft) -> Result<bool> {
+  const auto apply = [&](heap::Build& build, const Pinned& base, Draft& draft) -> Result<bool> {
     const FoundObject object = tree::find_object(base.view, draft.objects, id_);
     if (object.status == Status::damaged) return damage(base.view, object);
     if (object.status == Status::missing) return Error(Code::closed, "the table is not there any more");
@@ -237,7 +238,14 @@ Result<bool> Table::write(const Write& write) {
     entry.root = root.value;
     UTAN_TRY(tree::set_object(build, draft.objects, id_, entry));
     return true;
-  });
+  };
+  const heap::Room room = write.what == Write::What::erase ? heap::Room::reserve : heap::Room::ordinary;
+  Result<bool> changed = thread->commit(room, apply);
+  if (changed.code() == Code::no_space) [[unlikely]] {
+    make_room(*thread);
+    record = Offset{};
+    changed = thread->commit(room, apply);
+  }
   if (!changed.ok()) [[unlikely]] {
     UTAN_TRY(attachment_->still_there());
     return std::move(changed).error().in(attachment_->path());
