@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The same tests for hours instead of seconds, and the whole of the model checking. The seed of what fails is printed.
+# The same tests for hours instead of seconds, fuzzing, and the whole of the model checking. The seed of what fails is
+# printed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for preset in debug asan tsan; do
@@ -8,5 +9,7 @@ for preset in debug asan tsan; do
   cmake --build --preset "$preset" --parallel "${JOBS:-$(nproc)}"
   ctest --preset "$preset" --parallel "${JOBS:-$(nproc)}"
 done
+echo "==== fuzz ===="
+scripts/fuzz.sh 120
 echo "==== models ===="
 models/run.sh full
