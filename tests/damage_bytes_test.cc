@@ -106,7 +106,7 @@ std::vector<Damage> every_bit(Base base, Part part, const std::vector<Span>& spa
 
 void run(const std::vector<Damage>& damages) {
   Batch batch(images());
-  batch.run(damages.size(), [&](std::uint64_t i) { return damages[i]; });
+  batch.run(damages);
   // It was not all for nothing: stores are used, and some of what is wrong is noticed, but of what only helps those who
   // write at the same time.
   EXPECT_GT(batch.opened_count(), 0U);
