@@ -80,9 +80,9 @@ TEST_F(DamagedShapes, ThereIsEveryKind) {
   for (const bool killed : {false, true}) {
     Files files = base(killed);
     const Shaper shaper(files);
-    for (const Kind kind : {Kind::commit, Kind::record, Kind::bucket, Kind::directory, Kind::table_root, Kind::object_leaf,
-                            Kind::value, Kind::sorted, Kind::ordered_branch, Kind::ordered_leaf, Kind::list_branch,
-                            Kind::list_leaf}) {
+    for (const Kind kind :
+         {Kind::commit, Kind::record, Kind::bucket, Kind::directory, Kind::table_root, Kind::object_leaf, Kind::value,
+          Kind::sorted, Kind::ordered_branch, Kind::ordered_leaf, Kind::list_branch, Kind::list_leaf}) {
       EXPECT_FALSE(shaper.of(kind).empty()) << "kind " << static_cast<unsigned>(kind);
     }
     for (const Kind kind : {Kind::list, Kind::waiting})
@@ -107,10 +107,9 @@ void each_child(Shaper& shaper, Kind kind, const std::function<std::uint64_t(con
       auto* const entries = shaper.at<format::OrderedEntry>(node.from + shape.entries_at());
       for (std::uint64_t i = 0; i < shape.count; ++i) {
         const format::OrderedChild child{entries[i].word};
-        entries[i].word = is_leaf ? child_of(node, entries[i].word)
-                                  : format::OrderedChild::make(Offset{child_of(node, child.child().value)},
-                                                               child.count())
-                                        .word;
+        entries[i].word =
+            is_leaf ? child_of(node, entries[i].word)
+                    : format::OrderedChild::make(Offset{child_of(node, child.child().value)}, child.count()).word;
       }
     } else if (kind == Kind::bucket) {
       auto* const bucket = shaper.at<format::Bucket>(node.from);
@@ -140,7 +139,8 @@ TEST_F(DamagedShapes, NodesThatAreNamedOften) {
     });
     add(name + ": every child is the first one", [kind](Shaper& shaper) {
       std::uint64_t first = 0;
-      each_child(shaper, kind, [&first](const Span&, std::uint64_t child) { return first == 0 ? first = child : first; });
+      each_child(shaper, kind,
+                 [&first](const Span&, std::uint64_t child) { return first == 0 ? first = child : first; });
     });
     add(name + ": every child is the commit", [kind](Shaper& shaper) {
       const std::uint64_t commit = shaper.offset_of(shaper.commit());
@@ -249,8 +249,9 @@ TEST_F(DamagedShapes, Counts) {
   }
   // What counts are in, of every kind of block at once.
   for (const unsigned aux : {0U, 1U, 0x3fU, 0xffU, 0x100U, 0x3ffU, 0x0cffU, 0xfc00U, 0xffffU}) {
-    for (const Kind kind : {Kind::record, Kind::bucket, Kind::directory, Kind::table_root, Kind::object_leaf, Kind::value,
-                            Kind::sorted, Kind::ordered_branch, Kind::ordered_leaf, Kind::list_branch, Kind::list_leaf}) {
+    for (const Kind kind :
+         {Kind::record, Kind::bucket, Kind::directory, Kind::table_root, Kind::object_leaf, Kind::value, Kind::sorted,
+          Kind::ordered_branch, Kind::ordered_leaf, Kind::list_branch, Kind::list_leaf}) {
       add("kind " + std::to_string(static_cast<unsigned>(kind)) + " with aux " + std::to_string(aux),
           [kind, aux](Shaper& shaper) {
             for (const Span& block : shaper.of(kind)) {
@@ -343,9 +344,8 @@ TEST_F(DamagedShapes, Containers) {
     });
   }
   for (const std::uint32_t links : {0U, 1U, 0x7fffffffU, 0x80000000U, 0xffffffffU}) {
-    add("all are named so often: " + std::to_string(links), [links](Shaper& shaper) {
-      each_entry(shaper, [links](auto& entry, auto&) { entry.links = links; });
-    });
+    add("all are named so often: " + std::to_string(links),
+        [links](Shaper& shaper) { each_entry(shaper, [links](auto& entry, auto&) { entry.links = links; }); });
   }
   // In the words of lists, which hold an id in 60 bits.
   for (std::uint64_t index = 0; index < 20; ++index) {
@@ -383,12 +383,12 @@ TEST_F(DamagedShapes, QueuesOfTheKilled) {
     for (const Span& block : shaper.of(Kind::list)) {
       auto* const list = shaper.at<format::List>(block.from);
       for (std::uint64_t i = 0; i < std::min(list->count, format::list_entries_max); ++i)
-        list->entries()[i] =
-            format::ReplacedEntry::make(Offset{block.from}, format::ReplacedEntry::How::list).word;
+        list->entries()[i] = format::ReplacedEntry::make(Offset{block.from}, format::ReplacedEntry::How::list).word;
     }
   });
   for (const auto how : {format::ReplacedEntry::How::block, format::ReplacedEntry::How::list}) {
-    for (const Kind kind : {Kind::commit, Kind::waiting, Kind::list, Kind::object_leaf, Kind::record, Kind::table_root}) {
+    for (const Kind kind :
+         {Kind::commit, Kind::waiting, Kind::list, Kind::object_leaf, Kind::record, Kind::table_root}) {
       add("commits replaced kind " + std::to_string(static_cast<unsigned>(kind)) + " in the way " +
               std::to_string(static_cast<unsigned>(how)),
           [how, kind](Shaper& shaper) {
@@ -412,8 +412,15 @@ TEST_F(DamagedShapes, LinesOfTheKilled) {
   const auto words_of = [](const Files& files) {
     Files copy = files;
     const Shaper shaper(copy);
-    std::vector<std::uint64_t> out = {8, 16, copy.data.size() - 16, copy.data.size(), huge, all_ones, all_ones - 15,
-                                      format::regions_offset, format::regions_offset + 8};
+    std::vector<std::uint64_t> out = {8,
+                                      16,
+                                      copy.data.size() - 16,
+                                      copy.data.size(),
+                                      huge,
+                                      all_ones,
+                                      all_ones - 15,
+                                      format::regions_offset,
+                                      format::regions_offset + 8};
     for (const Kind kind : {Kind::commit, Kind::waiting, Kind::list, Kind::record, Kind::object_leaf}) {
       const std::vector<Span> all = shaper.of(kind);
       if (!all.empty()) out.push_back(all.front().from);

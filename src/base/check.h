@@ -47,10 +47,10 @@ class ExpectDamage {
     }                                                         \
   } while (false)
 
-#define DCHECK_SOUND(condition)                                   \
-  do {                                                            \
-    if constexpr (::utan::debug_build) {                          \
+#define DCHECK_SOUND(condition)                                      \
+  do {                                                               \
+    if constexpr (::utan::debug_build) {                             \
       if (!(condition) && ::utan::damage_expected == 0) [[unlikely]] \
-        ::utan::check_failed(#condition, __FILE__, __LINE__);     \
-    }                                                             \
+        ::utan::check_failed(#condition, __FILE__, __LINE__);        \
+    }                                                                \
   } while (false)

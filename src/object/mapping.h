@@ -121,7 +121,7 @@ class ItemCursor {
   Form form_ = Form::empty;
   bool valid_ = false;
   Item item_;
-  std::uint64_t index_ = 0;  // in a sorted block
+  std::uint64_t index_ = 0;        // in a sorted block
   std::uint64_t walked_size_ = 0;  // bytes of the records of a tree since it was last sought in
   tree::SortedBlock block_;
   std::optional<tree::OrderedCursor> ordered_;

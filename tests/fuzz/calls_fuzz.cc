@@ -274,7 +274,8 @@ class Run {
         break;
       default: {
         const bool any = !model.entries.empty();
-        expect(utan_pop_last(container, got_key.out(), got_value.out()) == (any ? UTAN_OK : UTAN_NOT_FOUND), "pop_last");
+        expect(utan_pop_last(container, got_key.out(), got_value.out()) == (any ? UTAN_OK : UTAN_NOT_FOUND),
+               "pop_last");
         if (!any) break;
         expect(std::prev(model.entries.end())->first.is(*got_key), "the last one");
         model.entries.erase(std::prev(model.entries.end()));
@@ -283,7 +284,8 @@ class Run {
     }
   }
 
-  static void use_range(utan_container* container, Modelled& model, const Plain& a, const Plain& b, std::uint64_t what) {
+  static void use_range(utan_container* container, Modelled& model, const Plain& a, const Plain& b,
+                        std::uint64_t what) {
     const Plain& low = std::min(a, b);
     const Plain& high = std::max(a, b);
     const utan_value given_low = low.given();

@@ -36,7 +36,7 @@
 namespace utan::damage {
 
 struct Damage {
-  enum class Base : std::uint8_t { closed, killed };        // the files that are damaged
+  enum class Base : std::uint8_t { closed, killed };  // the files that are damaged
   enum class Part : std::uint8_t { data, coordination };
   enum class How : std::uint8_t {
     none,

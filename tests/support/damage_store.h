@@ -262,7 +262,8 @@ inline std::vector<Span> used_blocks(const Bytes& data) {
 // Header, checkpoint slots in use, descriptions of segments in use.
 inline std::vector<Span> described(const Bytes& data) {
   std::vector<Span> out;
-  for (std::uint64_t i = 0; i < 2; ++i) out.push_back({format::header_copy_offset(i).value, sizeof(format::FileHeader)});
+  for (std::uint64_t i = 0; i < 2; ++i)
+    out.push_back({format::header_copy_offset(i).value, sizeof(format::FileHeader)});
   for (std::uint64_t i = 0; i < format::checkpoint_slot_count; ++i) {
     format::CheckpointSlot slot;
     std::memcpy(&slot, data.data() + format::slot_offset(i).value, sizeof slot);
