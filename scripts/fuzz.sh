@@ -20,7 +20,8 @@ fuzz() {
   local corpus=build/fuzz/corpus/$name log=build/fuzz/$name.log
   mkdir -p "$corpus"
   if ! "build/fuzz/tests/$name" -max_total_time="$seconds" -max_len="$length_max" -len_control=0 -detect_leaks=0 \
-    -timeout=5 -malloc_limit_mb=512 -rss_limit_mb=3000 -print_final_stats=1 -artifact_prefix="build/fuzz/found/$name-" "$corpus" >"$log" 2>&1; then
+    -timeout=5 -malloc_limit_mb=512 -rss_limit_mb=3000 -print_final_stats=1 \
+    -artifact_prefix="build/fuzz/found/$name-" "$corpus" >"$log" 2>&1; then
     tail -n 60 "$log"
     echo "fuzz: $name found something; all of it is in $log" >&2
     return 1
