@@ -27,7 +27,7 @@ fuzz() {
     return 1
   fi
   awk -v name="$name" '
-    / DONE / { for (i = 1; i <= NF; ++i) if ($i == "cov:") edges = $(i + 1) }
+    /DONE +cov:/ { for (i = 1; i <= NF; ++i) if ($i == "cov:") edges = $(i + 1) }
     /stat::number_of_executed_units:/ { executions = $2 }
     /stat::new_units_added:/ { added = $2 }
     END { printf "fuzz: %s: %d executions, %d edges covered, %d inputs added\n", name, executions, edges, added }' "$log"

@@ -196,7 +196,7 @@ TEST(DamagedBytes, Descriptions) {
 }
 TEST(DamagedBytes, Blocks) {
   const Bytes& data = images().closed().data;
-  run_bytes(Base::closed, Part::data, used_blocks(data), 400, representative(data, used_blocks(data)));
+  run_bytes(Base::closed, Part::data, used_blocks(data), 250, representative(data, used_blocks(data)));
 }
 TEST(DamagedBytes, BlocksOfAKilledProcess) {
   run_bytes(Base::killed, Part::data, used_blocks(images().killed().data), 150, {});
@@ -216,7 +216,7 @@ TEST(DamagedBytes, Pages) {
   std::vector<Damage> damages;
   const auto add = [&](Base base, Part part, std::uint64_t file_size, bool all) {
     const std::uint64_t page_count = file_size / format::page_size;
-    const std::uint64_t stride = all ? 1 : 23;
+    const std::uint64_t stride = all ? 1 : 41;
     for (std::uint64_t i = random() % stride; i < page_count; i += stride) {
       const std::uint64_t at = i * format::page_size;
       damages.push_back({base, part, at, How::zero, 0});
@@ -237,7 +237,7 @@ TEST(DamagedBytes, FilesThatEndTooEarly) {
     for (std::uint64_t at = 0; at < file_size; at += stride) damages.push_back({base, part, at, How::shorten, 0});
   };
   constexpr std::uint64_t sector = 512;
-  const std::uint64_t stride = is_torture() ? sector : 13 * sector;
+  const std::uint64_t stride = is_torture() ? sector : 29 * sector;
   add(Base::closed, Part::data, images().closed().data.size(), stride);
   add(Base::killed, Part::data, images().killed().data.size(), stride);
   add(Base::killed, Part::coordination, images().killed().coordination.size(), stride);
