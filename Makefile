@@ -29,8 +29,9 @@ bench: ## measure against other stores, into bench/results (QUICK=1: in four min
 	@scripts/setup.sh bench
 	@bench/run.sh
 
-torture: ## the same tests for hours, with random crashes, and the models in full
+torture: ## the same tests for hours, with random crashes and fuzzing, and the models in full
 	@scripts/setup.sh torture
+	@scripts/setup.sh fuzz
 	@scripts/torture.sh
 
 check: ## format, clang-tidy, include table, files that nothing reaches

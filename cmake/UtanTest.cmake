@@ -17,7 +17,8 @@
 #                              in the debug build, and all others under AddressSanitizer
 #   // Timeout: 120 s          instead of 60 s
 #
-# A program that only other tests start lies in tests/programs/: linked to all layers, without a ctest entry.
+# A program that only other tests start lies in tests/programs/: linked to all layers, without a ctest entry. Fuzzers lie in
+# tests/fuzz/ and are built where UTAN_SANITIZE is fuzz.
 
 set(utan_test_timeout_s 60)  # three times as long under a sanitizer
 
@@ -124,4 +125,15 @@ function(utan_c_test name source)
   target_link_libraries(${name} PRIVATE utan_shared)
   add_test(NAME ${name} COMMAND ${name})
   utan_test_properties(${name} "${source}")
+endfunction()
+
+# A fuzzer, which is no test: scripts/fuzz.sh runs it. What is covered of its own code does not count.
+function(utan_fuzzer name source)
+  add_executable(${name} "${source}")
+  utan_flags(${name})
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+  target_link_libraries(${name} PRIVATE GTest::gtest)
+  target_compile_options(${name} PRIVATE -fno-sanitize=fuzzer-no-link)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  utan_link_layers(${name})
 endfunction()

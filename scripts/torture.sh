@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The same tests for hours instead of seconds, and the whole of the model checking. The seed of what fails is printed.
+# The same tests for hours instead of seconds, fuzzing, and the whole of the model checking. The seed of what fails is
+# printed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for preset in debug asan tsan; do
@@ -13,5 +14,7 @@ echo "==== Python's debug build ===="
 cmake --preset release -DUTAN_TESTS=OFF -DUTAN_BENCH=OFF
 cmake --build --preset release --parallel "${JOBS:-$(nproc)}" --target utan
 PYTHON=python3-dbg UTAN_LIBRARY=$PWD/build/release/src/libutan.a scripts/test_python.sh
+echo "==== fuzz ===="
+scripts/fuzz.sh 120
 echo "==== models ===="
 models/run.sh full

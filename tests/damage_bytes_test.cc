@@ -2,7 +2,7 @@
 // changed, pages that are lost, exchanged or stale, files that end too early. What is done with each store, and what may
 // come of it, is said in support/damage_exercise.h; how one case is repeated, in support/damage_run.h.
 //
-// The ordinary run draws a sample; `make torture` takes every bit.
+// The ordinary run draws a sample; `make torture` a larger one, and takes every bit of some blocks of each kind and size.
 //
 // Labels: small
 // Timeout: 180 s
@@ -10,8 +10,12 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <cstdlib>
+#include <cstring>
+#include <map>
 #include <random>
+#include <vector>
 
 #include "support/damage_run.h"
 
@@ -86,6 +90,7 @@ std::vector<Damage> sample(Base base, Part part, const std::vector<Span>& spans,
   const Files& files = base == Base::closed ? images().closed() : images().killed();
   const Bytes& file = part == Part::data ? files.data : files.coordination;
   const std::uint64_t size = total(spans);
+  std::printf("%llu bytes\n", static_cast<unsigned long long>(size));
   const auto word_at = [&](std::uint64_t at) {
     std::uint64_t out;
     std::memcpy(&out, file.data() + at, sizeof out);
@@ -105,8 +110,31 @@ std::vector<Damage> sample(Base base, Part part, const std::vector<Span>& spans,
   return out;
 }
 
+// Of blocks that are of one kind and size some, and of long ones the beginning: with all of them, hundreds of records and the
+// whole of a long text would be gone through bit by bit.
+std::vector<Span> representative(const Bytes& file, const std::vector<Span>& blocks) {
+  constexpr std::size_t alike_max = 6;
+  constexpr std::uint64_t long_size = 8192;
+  constexpr std::uint64_t beginning = 512;
+  std::map<std::uint64_t, std::vector<Span>> alike;
+  for (Span block : blocks) {
+    // Kind and class.
+    std::uint16_t what;
+    std::memcpy(&what, file.data() + block.from + offsetof(format::BlockHeader, kind), sizeof what);
+    if (block.size > long_size) block.size = beginning;
+    alike[what].push_back(block);
+  }
+  std::vector<Span> out;
+  for (const auto& [what, all] : alike) {
+    const std::size_t stride = std::max<std::size_t>(1, all.size() / alike_max);
+    for (std::size_t i = 0; i < all.size(); i += stride) out.push_back(all[i]);
+  }
+  return out;
+}
+
 // Every bit of these spans.
 std::vector<Damage> every_bit(Base base, Part part, const std::vector<Span>& spans) {
+  std::printf("every bit of %llu bytes\n", static_cast<unsigned long long>(total(spans)));
   std::vector<Damage> out;
   for (const Span& span : spans) {
     for (std::uint64_t at = span.from; at < span.from + span.size; ++at) {
@@ -118,7 +146,7 @@ std::vector<Damage> every_bit(Base base, Part part, const std::vector<Span>& spa
 
 void run(const std::vector<Damage>& damages) {
   Batch batch(images());
-  batch.run(damages.size(), [&](std::uint64_t i) { return damages[i]; });
+  batch.run(damages);
   // It was not all for nothing: stores are used, and some of what is wrong is noticed, but of what only helps those who
   // write at the same time.
   EXPECT_GT(batch.opened_count(), 0U);
@@ -127,12 +155,15 @@ void run(const std::vector<Damage>& damages) {
   }
 }
 
-void run_bytes(Base base, Part part, const std::vector<Span>& spans, std::uint64_t count) {
+// A sample of damages in `spans`; in a long run also every bit in `every`.
+void run_bytes(Base base, Part part, const std::vector<Span>& spans, std::uint64_t count,
+               const std::vector<Span>& every) {
   UTAN_SEEDED(seed);
   std::printf("UTAN_SEED=%llu\n", static_cast<unsigned long long>(seed));
   std::mt19937_64 random(seed);
-  if (is_torture()) run(every_bit(base, part, spans));
-  run(sample(base, part, spans, test::scaled(count, 100 * count), random));
+  run(sample(base, part, spans, is_torture() ? 200 * count : count, random));
+  if (every.empty() || !is_torture()) return;
+  run(every_bit(base, part, every));
 }
 
 // Used as it is, a store gives no error: then the errors of damaged ones mean something.
@@ -159,13 +190,22 @@ TEST(DamagedBytes, AgainAsItWasReported) {
               static_cast<unsigned long long>(outcome.tally.failure_count), outcome.tally.first_failure.c_str());
 }
 
-TEST(DamagedBytes, Descriptions) { run_bytes(Base::closed, Part::data, described(images().closed().data), 1000); }
-TEST(DamagedBytes, Blocks) { run_bytes(Base::closed, Part::data, used_blocks(images().closed().data), 4000); }
+TEST(DamagedBytes, Descriptions) {
+  const std::vector<Span> all = described(images().closed().data);
+  run_bytes(Base::closed, Part::data, all, 100, all);
+}
+TEST(DamagedBytes, Blocks) {
+  const Bytes& data = images().closed().data;
+  run_bytes(Base::closed, Part::data, used_blocks(data), 250, representative(data, used_blocks(data)));
+}
 TEST(DamagedBytes, BlocksOfAKilledProcess) {
-  run_bytes(Base::killed, Part::data, used_blocks(images().killed().data), 2000);
+  run_bytes(Base::killed, Part::data, used_blocks(images().killed().data), 150, {});
 }
 TEST(DamagedBytes, Coordination) {
-  run_bytes(Base::killed, Part::coordination, coordinated(images().killed().coordination), 2000);
+  const std::vector<Span> all = coordinated(images().killed().coordination);
+  // The fixed part alone, and one line: the others are like it.
+  const std::vector<Span> some = {all.front(), all.back()};
+  run_bytes(Base::killed, Part::coordination, all, 150, some);
 }
 
 // Pages that were never written, that were written to another's place, or not any more.
@@ -176,7 +216,7 @@ TEST(DamagedBytes, Pages) {
   std::vector<Damage> damages;
   const auto add = [&](Base base, Part part, std::uint64_t file_size, bool all) {
     const std::uint64_t page_count = file_size / format::page_size;
-    const std::uint64_t stride = all ? 1 : 23;
+    const std::uint64_t stride = all ? 1 : 41;
     for (std::uint64_t i = random() % stride; i < page_count; i += stride) {
       const std::uint64_t at = i * format::page_size;
       damages.push_back({base, part, at, How::zero, 0});
@@ -197,7 +237,7 @@ TEST(DamagedBytes, FilesThatEndTooEarly) {
     for (std::uint64_t at = 0; at < file_size; at += stride) damages.push_back({base, part, at, How::shorten, 0});
   };
   constexpr std::uint64_t sector = 512;
-  const std::uint64_t stride = is_torture() ? sector : 13 * sector;
+  const std::uint64_t stride = is_torture() ? sector : 29 * sector;
   add(Base::closed, Part::data, images().closed().data.size(), stride);
   add(Base::killed, Part::data, images().killed().data.size(), stride);
   add(Base::killed, Part::coordination, images().killed().coordination.size(), stride);

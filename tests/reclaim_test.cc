@@ -69,12 +69,13 @@ TEST(Reclaimer, CountsBlocksOnListsOfLists) {
   ASSERT_TRUE(container->update(data).ok());
   const heap::Heap& heap = store->attachment().session().value()->heap();
   const format::HeadWord head{heap.coordination().fixed().head.load()};
-  const std::uint64_t remaining = commit::Reclaimer::remaining(heap, head.block());
+  const auto* const newest = heap.at<format::CommitBlock>(head.block());
+  const std::uint64_t remaining = commit::Reclaimer::remaining(heap, newest);
   EXPECT_GE(remaining, count);
   EXPECT_LE(remaining * format::block_size_min, used_before + store->statistics()->heap.used.value);
   // Those that are freed do not count.
   store->attachment().thread().value()->reclaim();
-  EXPECT_LT(commit::Reclaimer::remaining(heap, head.block()), count);
+  EXPECT_LT(commit::Reclaimer::remaining(heap, newest), count);
 }
 
 // A pin holds back the first commits of a queue, and what comes behind them waits a while. Where that is large it goes on.

@@ -497,11 +497,12 @@ void Reclaimer::retry_waiting(const Horizon& horizon) {
 
 void Reclaimer::work_on_taken(const Horizon& horizon) {
   if (horizon.open()) return;
-  for (;;) {
+  // More chunks than the file can hold are a circle.
+  for (std::uint64_t chunk_count_max = heap_->file_size().value / format::waiting_chunk_size;; --chunk_count_max) {
     const ChainWord at{line_->taken.load(std::memory_order_relaxed)};
     const Offset offset = at.offset();
     auto* chunk = waiting_chunk(*heap_, offset);
-    if (chunk == nullptr) {
+    if (chunk == nullptr || chunk_count_max == 0) {
       // The end; or damage: what would follow leaks.
       if (offset) line_->taken.store(0, std::memory_order_release);
       return;

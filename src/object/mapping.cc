@@ -395,6 +395,7 @@ Result<void> ItemCursor::open() {
   }
   if (form_ == Form::ordered && !ordered_) ordered_.emplace(view_, mapping_.root);
   valid_ = false;
+  walked_size_ = 0;
   return {};
 }
 
@@ -415,7 +416,11 @@ Result<void> ItemCursor::at_index(std::uint64_t index) {
 
 Result<void> ItemCursor::at_record() {
   valid_ = ordered_->record() != nullptr;
-  if (valid_) item_ = item_of(ordered_->record(), ordered_->offset());
+  if (!valid_) return {};
+  item_ = item_of(ordered_->record(), ordered_->offset());
+  // Each has a block of its own, unless the nodes of a damaged tree name one another in many ways.
+  walked_size_ += std::max(ordered_->record()->size(), format::block_size_min);
+  if (walked_size_ > view_.size().value) return view_.damage(mapping_.root, Kind::ordered_branch);
   return {};
 }
 

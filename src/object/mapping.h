@@ -84,7 +84,8 @@ using NewItem = format::SortedItem;
 Result<Offset> load_mapping(heap::Build& build, format::ContainerType type, std::span<const NewItem> items,
                             std::uint64_t hash_seed);
 
-// Goes over the entries of one commit's mapping: of a table forward and in no order.
+// Goes over the entries of one commit's mapping: of a table forward and in no order. In one direction: what it comes by, from
+// where it was led to, is no more than the file has bytes, or the file is damaged.
 class ItemCursor {
  public:
   ItemCursor(const heap::View& view, const Mapping& mapping) : view_(view), mapping_(mapping) {}
@@ -120,7 +121,8 @@ class ItemCursor {
   Form form_ = Form::empty;
   bool valid_ = false;
   Item item_;
-  std::uint64_t index_ = 0;  // in a sorted block
+  std::uint64_t index_ = 0;        // in a sorted block
+  std::uint64_t walked_size_ = 0;  // bytes of the records of a tree since it was last sought in
   tree::SortedBlock block_;
   std::optional<tree::OrderedCursor> ordered_;
   std::optional<tree::TableWalk> table_;

@@ -119,7 +119,9 @@ Result<const format::List*> extents_of(const heap::View& view, const Stored& val
   const Offset at = offset_in(value.bytes);
   const auto* list = view.follow<format::List>(at, format::Kind::list);
   const std::uint64_t count = extent_count(value.size);
-  if (list == nullptr || list->count != count || format::List::size_for(count) > view.size().value - at.value)
+  // A value that is longer than the file would be of extents that are named again and again.
+  if (list == nullptr || value.size > view.size().value || list->count != count ||
+      format::List::size_for(count) > view.size().value - at.value)
     return view.damage(at, format::Kind::list);
   return list;
 }

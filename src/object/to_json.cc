@@ -38,6 +38,7 @@ class JsonWalk {
     ObjectId id;
     std::optional<ItemCursor> items;
     std::optional<tree::ListCursor> elements;
+    std::uint64_t values_size = 0;  // bytes of the list's values so far
   };
 
   Result<void> enter(ObjectId id) {
@@ -84,6 +85,10 @@ class JsonWalk {
     if (open.elements) {
       if (open.elements->at_end()) return leave();
       UTAN_ASSIGN(const Slot slot, slot_of(reading_.view(), open.elements->word()));
+      // Each value has a block of its own, unless the words of a damaged list name the same ones again and again.
+      open.values_size += slot.large() ? slot.stored.size : slot.value.bytes.size();
+      if (open.values_size > reading_.view().size().value)
+        return Error(Code::corruption, "the values of a list have more bytes than the file");
       UTAN_TRY(open.elements->next());
       return write(slot);
     }

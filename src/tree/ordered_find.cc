@@ -237,7 +237,10 @@ Result<Count> ordered_count(const View& view, Offset root) {
   if (!root) return Count{0};
   OrderedNode node;
   if (!read_root(view, root, node)) return view.damage(root, kind_of_root(view, root));
-  return Count{node.record_count()};
+  const std::uint64_t count = node.record_count();
+  // More than the file can hold: whoever goes by it would never come to an end.
+  if (count > view.size().value / format::block_size_min) return view.damage(root, kind_at(node.shape.height));
+  return Count{count};
 }
 
 Result<std::uint64_t> ordered_rank(const View& view, Offset root, const FoundOrdered& where) {

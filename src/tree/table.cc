@@ -521,7 +521,9 @@ Result<Offset> erase_record(Build& build, Offset root, std::uint64_t hash_seed, 
 
 Result<Count> record_count(const View& view, Offset root) {
   const TableRoot* at = follow_root(view, root);
-  if (at == nullptr) return view.damage(root, Kind::table_root);
+  // More than the file can hold is damage, too: whoever goes by it would never come to an end.
+  if (at == nullptr || at->record_count > view.size().value / format::block_size_min)
+    return view.damage(root, Kind::table_root);
   return Count{at->record_count};
 }
 
@@ -569,6 +571,9 @@ Result<const Record*> TableWalk::next() {
   const Offset offset = BucketEntry{current_->entries()[slot_++]}.record();
   const Record* record = view_.follow_record(offset);
   if (record == nullptr) return view_.damage(offset, Kind::record);
+  // Each of them has a block of its own, unless a damaged file names the same ones again and again.
+  walked_size_ += std::max(record->size(), format::block_size_min);
+  if (walked_size_ > view_.size().value) return view_.damage(root_, Kind::table_root);
   return record;
 }
 

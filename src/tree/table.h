@@ -97,6 +97,7 @@ class TableWalk {
   const format::Bucket* current_ = nullptr;
   const format::Bucket* upcoming_ = nullptr;  // the one after it
   std::uint64_t slot_ = 0;
+  std::uint64_t walked_size_ = 0;  // bytes of the records so far
 };
 
 }  // namespace utan::tree

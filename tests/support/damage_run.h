@@ -157,7 +157,7 @@ inline Outcome use_damaged(Images& images, const Damage& damage) {
   return use(images.machine(), (damage.at + damage.with) % 5 == 4);
 }
 
-// Runs `damage_at(i)` for all i below `count`, in children. Stops after ten failures.
+// Runs cases in children. Stops after ten failures.
 class Batch {
  public:
   explicit Batch(Images& images) : images_(images) {
@@ -169,7 +169,14 @@ class Batch {
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
 
-  void run(std::uint64_t count, const std::function<Damage(std::uint64_t)>& damage_at) {
+  void run(const std::vector<Damage>& damages) {
+    run(
+        damages.size(), [&](std::uint64_t i) { return use_damaged(images_, damages[i]); },
+        [&](std::uint64_t i) { return "UTAN_DAMAGE='" + damages[i].text() + "'"; });
+  }
+  // `one(i)` for all i below `count`; `text(i)` says how it is repeated.
+  void run(std::uint64_t count, const std::function<Outcome(std::uint64_t)>& one,
+           const std::function<std::string(std::uint64_t)>& text) {
     shared_->opened = shared_->failed = 0;
     std::uint64_t failure_count = 0;
     for (std::uint64_t next = 0; next < count && failure_count < failure_count_max;) {
@@ -178,7 +185,7 @@ class Batch {
         for (std::uint64_t i = next; i < end; ++i) {
           shared_->at.store(i);
           begin_time();
-          const Outcome outcome = use_damaged(images_, damage_at(i));
+          const Outcome outcome = one(i);
           shared_->opened += outcome.opened == Code::ok ? 1 : 0;
           shared_->failed += outcome.opened != Code::ok || outcome.tally.failure_count != 0 ? 1 : 0;
         }
@@ -187,8 +194,7 @@ class Batch {
       if (status == 0) continue;
       ++failure_count;
       next = shared_->at.load() + 1;
-      ADD_FAILURE() << how_it_ended(status) << "; repeat with UTAN_DAMAGE='" << damage_at(shared_->at.load()).text()
-                    << "'";
+      ADD_FAILURE() << how_it_ended(status) << "; repeat with " << text(shared_->at.load());
     }
     std::printf("%llu damages: %llu stores opened, %llu gave errors\n", static_cast<unsigned long long>(count),
                 static_cast<unsigned long long>(shared_->opened.load()),

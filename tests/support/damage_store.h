@@ -215,6 +215,16 @@ class Images {
     }
     const auto large = checking::make(*store, "large", format::ContainerType::dict);
     checking::set(*large, "run", format::Value::string(std::string(18'000, 's')));
+    // One commit that replaces more than its own block has room for.
+    object::Data many;
+    EXPECT_TRUE(many.begin(format::ContainerType::collection).ok());
+    for (int i = 0; i < 100; ++i) {
+      checking::expect_done(many.add(format::Value::integer(i)));
+      checking::expect_done(many.add(format::Value::integer(-i)));
+    }
+    checking::expect_done(many.end());
+    const auto tree = checking::make(*store, "tree", format::ContainerType::collection);
+    checking::expect_done(tree->update(many));
     killed_ = files();
   }
 
