@@ -18,7 +18,8 @@ constexpr const char* kUsage =
     "  --out FILE        where to write (bench/results/raw.jsonl)\n"
     "  --work DIR        where stores are made and removed again (bench/results/work)\n"
     "  --sections LIST   of point,ordered,lists,documents,shared,growth (all)\n"
-    "  --systems LIST    of control,utan,absl,unordered_map,map,vector,tkrzw,lmdb (all);\n"
+    "  --systems LIST    of control,utan,absl,unordered_map,map,vector,tkrzw,lmdb,rocksdb,leveldb,sqlite,\n"
+    "                    berkeleydb,kyotocabinet,boost,pogreb (all);\n"
     "                    the control always runs\n"
     "  --records N       loaded (1000000)         --overwrites N       of section growth (10000000)\n"
     "  --documents N     of section documents (100000)\n"
@@ -124,6 +125,9 @@ void describe(const Bench& bench) {
   describe(bench.journal, "ordered", bench.ordered_systems);
   describe(bench.journal, "lists", bench.list_systems);
   describe(bench.journal, "documents", bench.document_systems);
+  for (const MissingPeer& peer : missing_peers()) {
+    bench.journal.line({{"section", "missing"}, {"system", peer.name}, {"reason", peer.reason}}, {});
+  }
 }
 
 int run(const Options& options) {

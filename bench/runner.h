@@ -16,6 +16,7 @@
 // record, byte for byte, outside the timed part.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <ctime>
 #include <memory>
@@ -35,7 +36,13 @@ enum class Access { create, write, read };
 struct Place {
   std::string directory;
   std::uint64_t record_count_max = 0;
+  std::size_t value_size = kValueSize;  // of each record, when not told otherwise
 };
+
+// What a peer with a cache of its own is given: room for all records with what a page wastes, so that none is read twice.
+[[nodiscard]] inline std::size_t cache_size(const Place& place) {
+  return std::max<std::size_t>(std::size_t{256} << 20, place.record_count_max * (place.value_size + 200));
+}
 
 struct Phase {
   double wall_ns = 0;
@@ -283,6 +290,10 @@ class RunnerOf : public Interface {
   volatile std::uint64_t sum_ = 0;  // keeps the reads of read_step
 };
 
+// Peers that take long, or are many, take part in the first round only, so that a run has an end.
+inline constexpr unsigned kPeerRoundCount = 1;
+inline constexpr unsigned kRoundCountMax = ~0u;
+
 enum class SystemKind { control, memory, store };
 
 // A system under test: what it is, with which settings, and how to make a runner of it.
@@ -294,7 +305,10 @@ struct SystemOf {
   std::string settings;
   Kind kind = Kind::store;
   bool shares_readers = false;  // several processes may read at once
-  bool shares_writer = false;   // one may write while others read
+  bool shares_writer = false;   // and write, too
+  bool shares_threads = false;  // several threads of one process may do all: the adapter has join()
+  bool survives_kill = true;    // can be opened after a process was killed that had it open
+  unsigned round_count_max = kRoundCountMax;
   std::unique_ptr<RunnerType> (*make)(const Workload&) = nullptr;
 };
 using System = SystemOf<Runner>;

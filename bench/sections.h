@@ -110,6 +110,7 @@ void take_turns(Bench& bench, const std::string& section, const std::vector<Syst
                 Measure&& measure) {
   for (unsigned round = 0; round < round_count; ++round) {
     for (const SystemType& system : systems) {
+      if (round >= system.round_count_max) continue;
       bench.say(section + ", round " + std::to_string(round + 1) + ", " + system.name);
       const std::string directory = fresh_directory(bench, section);
       Child child([&](Reporter& reporter) { measure(system, directory, reporter); }, {bench.cores.back()});
