@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <set>
+#include <sstream>
 
 #include "sections.h"
 
@@ -67,6 +69,18 @@ void report_sizes(Reporter& reporter, const std::string& prefix, const std::stri
   reporter.number(prefix + "data_apparent", sizes.data_apparent);
   reporter.number(prefix + "data_allocated", sizes.data_allocated);
   reporter.number(prefix + "side_allocated", sizes.side_allocated);
+}
+
+void report_memory(Reporter& reporter, const std::string& prefix) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    std::istringstream words(line);
+    std::string name;
+    double kib = 0;
+    words >> name >> kib;
+    if (name == "VmHWM:") reporter.number(prefix + "memory_peak", kib * 1024);
+    if (name == "RssAnon:") reporter.number(prefix + "memory_own", kib * 1024);
+  }
 }
 
 void report_disturbance(Reporter& reporter) {

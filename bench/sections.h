@@ -29,6 +29,9 @@ struct Settings {
   unsigned sharing_round_count = 5;
   unsigned open_count = 20;
   double sharing_seconds = 2.0;
+  std::uint64_t script_record_count = 1'000'000;  // of section ycsb
+  unsigned script_repeat_count = 3;               // of each script
+  double script_seconds = 0.3;                    // of each
   std::uint64_t control_array_size = 160u << 20;  // bytes, of each process
   unsigned control_miss_count = 3;                // dependent misses of one operation of the sharing control
   std::uint64_t seed = 42;
@@ -75,6 +78,8 @@ void run_point(Bench& bench);
 void run_ordered(Bench& bench);
 void run_lists(Bench& bench);
 void run_documents(Bench& bench);
+// Mixed loads of the Yahoo! Cloud Serving Benchmark, by one worker and by two.
+void run_ycsb(Bench& bench);
 // Two reading processes against one; two readers and a writer; opening. Stores are loaded once and then used by all three.
 void run_shared(Bench& bench);
 // How the file grows under steady overwriting; Utan only.
@@ -101,6 +106,9 @@ void settle(const std::string& directory);
 void report_phase(Reporter& reporter, const std::string& name, const Phase& phase);
 // sizes_of, each number's name behind `prefix`.
 void report_sizes(Reporter& reporter, const std::string& prefix, const std::string& directory);
+// The most memory that was resident in this process so far, and what of it now is its own, not a file's. In bytes; what the
+// control reports is what the benchmark itself takes.
+void report_memory(Reporter& reporter, const std::string& prefix);
 // How often something else was at work on this process's core, and how often a page had to be read.
 void report_disturbance(Reporter& reporter);
 

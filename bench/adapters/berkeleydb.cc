@@ -211,6 +211,7 @@ System berkeleydb_system() {
           .shares_readers = true,
           .shares_writer = true,
           .round_count_max = kPeerRoundCount,
+          .record_count_max = kSlowRecordCount,
           .make = make_runner<BerkeleyDb<DB_HASH>>};
 }
 
@@ -222,6 +223,7 @@ OrderedSystem berkeleydb_ordered_system() {
           .shares_readers = true,
           .shares_writer = true,
           .round_count_max = kPeerRoundCount,
+          .record_count_max = kSlowRecordCount,
           .make = make_ordered_runner<BerkeleyDb<DB_BTREE>>};
 }
 

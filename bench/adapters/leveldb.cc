@@ -111,6 +111,7 @@ System leveldb_system() {
           .kind = System::Kind::store,
           .shares_threads = true,
           .round_count_max = kPeerRoundCount,
+          .record_count_max = kSlowRecordCount,
           .make = make_runner<LevelDb>};
 }
 
@@ -121,6 +122,7 @@ OrderedSystem leveldb_ordered_system() {
           .kind = System::Kind::store,
           .shares_threads = true,
           .round_count_max = kPeerRoundCount,
+          .record_count_max = kSlowRecordCount,
           .make = make_ordered_runner<LevelDb>};
 }
 

@@ -119,6 +119,7 @@ System sqlite_system() {
           .shares_readers = true,
           .shares_writer = true,
           .round_count_max = kPeerRoundCount,
+          .record_count_max = kSlowRecordCount,
           .make = make_runner<Sqlite>};
 }
 
@@ -130,6 +131,7 @@ OrderedSystem sqlite_ordered_system() {
           .shares_readers = true,
           .shares_writer = true,
           .round_count_max = kPeerRoundCount,
+          .record_count_max = kSlowRecordCount,
           .make = make_ordered_runner<Sqlite>};
 }
 
