@@ -435,6 +435,7 @@ struct SystemOf {
   bool survives_kill = true;    // can be opened after a process was killed that had it open
   unsigned round_count_max = kRoundCountMax;
   std::uint64_t record_count_max = ~std::uint64_t{0};
+  double (*call_ns)() = nullptr;  // measures what a call that does nothing costs, where it goes to another language
   std::unique_ptr<RunnerType> (*make)(const Workload&) = nullptr;
 };
 using System = SystemOf<Runner>;

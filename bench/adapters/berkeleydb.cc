@@ -109,6 +109,8 @@ class BerkeleyDb {
   static constexpr u_int32_t kCheckpointKib = 64u << 10;   // of log, after which a checkpoint is due
   static constexpr unsigned kWritesPerQuestion = 4096;     // whether one is
   static constexpr std::size_t kWalkBufferSize = 64 << 10;
+  static constexpr std::size_t kShortBufferSize = 16 << 10;  // for up to kShortCount records at once
+  static constexpr std::uint64_t kShortCount = 100;
 
   // Another process had locks that this one's were waiting for, and the other way round: this one was chosen to try again.
   // Not within a batch, which would have to begin anew, and which nobody disturbs.
@@ -137,20 +139,23 @@ class BerkeleyDb {
   template <class Use>
   void walk(std::string_view low, u_int32_t first, std::uint64_t count, Use& use) {
     std::string at(low);
-    if (walk_buffer_.size() < kWalkBufferSize) walk_buffer_.resize(kWalkBufferSize);
+    // As much as a short range may have, because a page is copied whole, wanted or not.
+    walk_buffer_.resize(std::max(walk_buffer_.size(), kWalkBufferSize));
     DBC* cursor = nullptr;
     berkeley_must(database_->cursor(database_, nullptr, &cursor, DB_CURSOR_BULK));
     DBT k = to_dbt(at);
     u_int32_t move = first;
+    std::size_t size = count <= kShortCount ? kShortBufferSize : walk_buffer_.size();
     int code = 0;
     while (count > 0) {
       DBT v{};
       v.flags = DB_DBT_USERMEM;
       v.data = walk_buffer_.data();
-      v.ulen = static_cast<u_int32_t>(walk_buffer_.size());
+      v.ulen = static_cast<u_int32_t>(size);
       code = cursor->get(cursor, &k, &v, move | DB_MULTIPLE_KEY);
       if (code == DB_BUFFER_SMALL) {
-        walk_buffer_.resize((std::size_t{v.size} + 2047) & ~std::size_t{1023});  // a multiple of 1,024, as it must be
+        size = (std::size_t{v.size} + 2047) & ~std::size_t{1023};  // a multiple of 1,024, as it must be
+        walk_buffer_.resize(std::max(walk_buffer_.size(), size));
         code = 0;
         continue;
       }
@@ -218,7 +223,7 @@ System berkeleydb_system() {
 OrderedSystem berkeleydb_ordered_system() {
   return {.name = "berkeleydb",
           .version = version(),
-          .settings = std::string("DB_BTREE; ") + kSettings + "; scans by DB_MULTIPLE_KEY with 64 KiB at once",
+          .settings = std::string("DB_BTREE; ") + kSettings + "; scans by DB_MULTIPLE_KEY with 64 KiB at once, short ones with 16",
           .kind = System::Kind::store,
           .shares_readers = true,
           .shares_writer = true,
