@@ -92,7 +92,8 @@ std::vector<SystemType> chosen(const std::vector<SystemType>& all, const std::st
 }
 
 template <class SystemType>
-void describe(Journal& journal, const std::string& part, const std::vector<SystemType>& systems) {
+void describe(Journal& journal, const std::string& part, const std::vector<SystemType>& systems,
+              std::uint64_t record_count_max) {
   for (const SystemType& system : systems) {
     const char* const kinds[] = {"control", "memory", "store"};
     journal.line({{"section", "system"},
@@ -101,7 +102,8 @@ void describe(Journal& journal, const std::string& part, const std::vector<Syste
                   {"version", system.version},
                   {"kind", kinds[static_cast<int>(system.kind)]},
                   {"settings", system.settings}},
-                 {});
+                 {{"record_count_max", static_cast<double>(std::min(record_count_max, system.record_count_max))},
+                  {"round_count_max", std::min(1e9, static_cast<double>(system.round_count_max))}});
   }
 }
 
@@ -127,10 +129,10 @@ void describe(const Bench& bench) {
                       {"open_count", static_cast<double>(s.open_count)},
                       {"core_count", static_cast<double>(bench.cores.size())},
                       {"seed", static_cast<double>(s.seed)}});
-  describe(bench.journal, "point", bench.systems);
-  describe(bench.journal, "ordered", bench.ordered_systems);
-  describe(bench.journal, "lists", bench.list_systems);
-  describe(bench.journal, "documents", bench.document_systems);
+  describe(bench.journal, "point", bench.systems, s.record_count);
+  describe(bench.journal, "ordered", bench.ordered_systems, s.record_count);
+  describe(bench.journal, "lists", bench.list_systems, s.record_count);
+  describe(bench.journal, "documents", bench.document_systems, s.document_count);
   for (const MissingPeer& peer : missing_peers()) {
     bench.journal.line({{"section", "missing"}, {"system", peer.name}, {"reason", peer.reason}}, {});
   }
