@@ -17,7 +17,7 @@ constexpr const char* kUsage =
     "utan_bench [--name value]...\n"
     "  --out FILE        where to write (bench/results/raw.jsonl)\n"
     "  --work DIR        where stores are made and removed again (bench/results/work)\n"
-    "  --sections LIST   of point,ordered,ycsb,lists,documents,shared,growth (all)\n"
+    "  --sections LIST   of point,ordered,ycsb,scale,lists,documents,shared,growth (all)\n"
     "  --systems LIST    of control,utan,absl,unordered_map,map,vector,tkrzw,lmdb,rocksdb,leveldb,sqlite,\n"
     "                    berkeleydb,kyotocabinet,boost,pogreb (all);\n"
     "                    the control always runs\n"
@@ -26,14 +26,16 @@ constexpr const char* kUsage =
     "  --list-inserts N  at most, of section lists (100000), in at most --list-insert-seconds S (1)\n"
     "  --rounds N        of section point (5)     --container-rounds N of sections ordered, lists and documents (3)\n"
     "  --sharing-rounds N   of section shared (5)  --seconds S  of each sharing run (2)\n"
-    "  --script-records N   of section ycsb (1000000)  --script-seconds S  of each script (0.3)\n"
+    "  --script-records N   of section ycsb (1000000)  --script-seconds S  of each script (0.2)\n"
+    "  --scale-bytes N        of values of each size, of section scale (16777216)\n"
+    "  --large 1              section scale goes to ten million records (0)\n"
     "  --opens N            of each kind (20)\n"
     "  --seed N          of keys, values and orders (42)\n";
 
 struct Options {
   Settings settings;
   std::string out = "bench/results/raw.jsonl";
-  std::string sections = "point,ordered,ycsb,lists,documents,shared,growth";
+  std::string sections = "point,ordered,ycsb,scale,lists,documents,shared,growth";
   std::string systems;
 };
 
@@ -66,6 +68,8 @@ Options parse(int argc, char** argv) {
       {"--seconds", [&](const char* v) { s.sharing_seconds = std::atof(v); }},
       {"--script-records", [&](const char* v) { s.script_record_count = std::strtoull(v, nullptr, 10); }},
       {"--script-seconds", [&](const char* v) { s.script_seconds = std::atof(v); }},
+      {"--large", [&](const char* v) { s.is_large = std::atoi(v) != 0; }},
+      {"--scale-bytes", [&](const char* v) { s.scale_bytes = std::strtoull(v, nullptr, 10); }},
       {"--opens", [&](const char* v) { s.open_count = static_cast<unsigned>(std::atoi(v)); }},
       {"--seed", [&](const char* v) { s.seed = std::strtoull(v, nullptr, 10); }},
   };
@@ -126,6 +130,10 @@ void describe(const Bench& bench) {
                       {"script_record_count", static_cast<double>(s.script_record_count)},
                       {"script_repeat_count", static_cast<double>(s.script_repeat_count)},
                       {"script_seconds", s.script_seconds},
+                      {"is_large", s.is_large ? 1.0 : 0.0},
+                      {"scale_bytes", static_cast<double>(s.scale_bytes)},
+                      {"scale_seconds_max", s.scale_seconds_max},
+                      {"large_seconds_max", s.large_seconds_max},
                       {"open_count", static_cast<double>(s.open_count)},
                       {"core_count", static_cast<double>(bench.cores.size())},
                       {"seed", static_cast<double>(s.seed)}});
@@ -153,6 +161,7 @@ int run(const Options& options) {
   if (is_listed(options.sections, "point")) run_point(bench);
   if (is_listed(options.sections, "ordered")) run_ordered(bench);
   if (is_listed(options.sections, "ycsb")) run_ycsb(bench);
+  if (is_listed(options.sections, "scale")) run_scale(bench);
   if (is_listed(options.sections, "lists")) run_lists(bench);
   if (is_listed(options.sections, "documents")) run_documents(bench);
   if (is_listed(options.sections, "shared")) run_shared(bench);

@@ -53,10 +53,12 @@ measure_program() {
     build=build/release
     cmake --preset release -DUTAN_BENCH=ON >&2
   fi
-  cmake --build "$build" --target utan_bench utan_bench_harness_test utan_bench_containers_test >&2
+  cmake --build "$build" --target utan_bench utan_bench_harness_test utan_bench_containers_test \
+    utan_bench_scripts_test >&2
   program=$(find "$build" -type f -name utan_bench | head -n 1)
   "${program}_harness_test" >&2
   "${program}_containers_test" >&2
+  "${program}_scripts_test" >&2
 
   if [ -n "${QUICK:-}" ]; then
     name=quick

@@ -31,7 +31,12 @@ struct Settings {
   double sharing_seconds = 2.0;
   std::uint64_t script_record_count = 1'000'000;  // of section ycsb
   unsigned script_repeat_count = 3;               // of each script
-  double script_seconds = 0.3;                    // of each
+  double script_seconds = 0.2;                    // of each
+  bool is_large = false;                          // section scale goes to ten million records
+  std::uint64_t scale_bytes = 16u << 20;          // of values, of each size
+  // A system for which inserting would take longer than this, judged by the step before, is left out of a step.
+  double scale_seconds_max = 2.5;
+  double large_seconds_max = 100;
   std::uint64_t control_array_size = 160u << 20;  // bytes, of each process
   unsigned control_miss_count = 3;                // dependent misses of one operation of the sharing control
   std::uint64_t seed = 42;
@@ -80,7 +85,9 @@ void run_lists(Bench& bench);
 void run_documents(Bench& bench);
 // Mixed loads of the Yahoo! Cloud Serving Benchmark, by one worker and by two.
 void run_ycsb(Bench& bench);
-// Two reading processes against one; two readers and a writer; opening. Stores are loaded once and then used by all three.
+// Tables of a thousand to a million records (ten, if large), and values of eight bytes to a mebibyte.
+void run_scale(Bench& bench);
+// Two readers against one; two readers and a writer; opening. Stores are loaded once and then used by all three.
 void run_shared(Bench& bench);
 // How the file grows under steady overwriting; Utan only.
 void run_growth(Bench& bench);

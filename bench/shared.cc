@@ -17,7 +17,7 @@ inline constexpr double kOpenSecondsMax = 3;  // for all openings of one kind of
 // it had the core: below 1 somebody else was at work there.
 void work_until_time(Gate& gate, std::uint64_t step_count, Reporter& reporter, const std::function<void()>& step) {
   gate.arrive_and_wait();
-  const Stopwatch watch;
+  const Stopwatch watch(CLOCK_THREAD_CPUTIME_ID);
   std::uint64_t op_count = 0;
   while (!gate.is_over()) {
     step();

@@ -10,6 +10,8 @@ import "C"
 
 import (
 	"encoding/binary"
+	"io"
+	"log"
 	"runtime/cgo"
 	"unsafe"
 
@@ -44,6 +46,7 @@ type walk struct {
 
 //export pogreb_open
 func pogreb_open(path *C.char, pathSize C.int64_t) C.uintptr_t {
+	pogreb.SetLogger(log.New(io.Discard, "", 0)) // it says each step of a recovery
 	// Neither synced nor compacted in the background: only what is asked for is done.
 	database, err := pogreb.Open(string(bytesOf(path, pathSize)), nil)
 	if err != nil {
