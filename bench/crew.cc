@@ -27,8 +27,7 @@ std::vector<Outcome> split_by_thread(const Outcome& all, std::size_t thread_coun
   return outcomes;
 }
 
-void run_threads(Gate& gate, const std::vector<std::vector<int>>& cores,
-                 const std::function<void(std::size_t)>& work) {
+void run_threads(Gate& gate, const std::vector<std::vector<int>>& cores, const std::function<void(std::size_t)>& work) {
   std::mutex mutex;
   std::exception_ptr first_failure;  // under the mutex
   const auto run = [&](std::size_t index) {

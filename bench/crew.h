@@ -41,8 +41,7 @@ struct Worker {
 
 // Runs work(i) in a thread of its own for each of `cores`, pinned to them, and throws what the first one threw that failed.
 // One that fails counts as arrived at the gate, so that nobody waits for it.
-void run_threads(Gate& gate, const std::vector<std::vector<int>>& cores,
-                 const std::function<void(std::size_t)>& work);
+void run_threads(Gate& gate, const std::vector<std::vector<int>>& cores, const std::function<void(std::size_t)>& work);
 
 // Work of several on the store in `place`, until `seconds` are over; 0: until they are done.
 template <class RunnerType>
@@ -81,7 +80,8 @@ std::vector<Outcome> run_crew(const SystemOf<RunnerType>& system, const Workload
         runner->close();
       },
       std::vector<int>{});
-  return split_by_thread(run_together(gate, children, seconds, static_cast<int>(workers.size())).front(), workers.size());
+  return split_by_thread(run_together(gate, children, seconds, static_cast<int>(workers.size())).front(),
+                         workers.size());
 }
 
 }  // namespace bench

@@ -7,6 +7,7 @@
 #include <map>
 #include <sstream>
 
+#include "crew.h"
 #include "sections.h"
 #include "systems.h"
 
@@ -24,8 +25,8 @@ constexpr const char* kUsage =
     "  --records N       loaded (1000000)         --overwrites N       of section growth (10000000)\n"
     "  --documents N     of section documents (100000)\n"
     "  --list-inserts N  at most, of section lists (100000), in at most --list-insert-seconds S (1)\n"
-    "  --rounds N        of section point (5)     --container-rounds N of sections ordered, lists and documents (3)\n"
-    "  --sharing-rounds N   of section shared (5)  --seconds S  of each sharing run (2)\n"
+    "  --rounds N        of section point (3)     --container-rounds N of sections ordered, lists and documents (2)\n"
+    "  --sharing-rounds N   of section shared (3)  --seconds S  of each sharing run (1)\n"
     "  --script-records N   of section ycsb (1000000)  --script-seconds S  of each script (0.2)\n"
     "  --scale-bytes N        of values of each size, of section scale (16777216)\n"
     "  --large 1              section scale goes to ten million records (0)\n"
@@ -105,7 +106,9 @@ void describe(Journal& journal, const std::string& part, const std::vector<Syste
                   {"system", system.name},
                   {"version", system.version},
                   {"kind", kinds[static_cast<int>(system.kind)]},
-                  {"settings", system.settings}},
+                  {"settings", system.settings},
+                  {"readers_are", name_of(sharing_of(system, false))},
+                  {"writers_are", name_of(sharing_of(system, true))}},
                  {{"record_count_max", static_cast<double>(std::min(record_count_max, system.record_count_max))},
                   {"round_count_max", std::min(1e9, static_cast<double>(system.round_count_max))}});
   }

@@ -16,8 +16,9 @@ namespace {
 // Of a store's files the one with the records: every other one is named after it, with an addition.
 // Or it is one of many files of tables or segments.
 bool is_data(const std::filesystem::path& path) {
-  static const std::set<std::string> names = {"store.utan",   "store.tkh",        "store.tkt", "store.lmdb", "store.sqlite",
-                                              "store.boost", "store.berkeleydb", "store.kch", "store.kct"};
+  static const std::set<std::string> names = {"store.utan",       "store.tkh",    "store.tkt",
+                                              "store.lmdb",       "store.sqlite", "store.boost",
+                                              "store.berkeleydb", "store.kch",    "store.kct"};
   static const std::set<std::string> suffixes = {".sst", ".ldb", ".psg", ".pix"};  // RocksDB, LevelDB, Pogreb
   return names.contains(path.filename().string()) || suffixes.contains(path.extension().string());
 }

@@ -277,7 +277,8 @@ class RunnerOf : public Interface {
 
   void check(const Candidates& candidates) override {
     if constexpr (ControlAdapter<Adapter>) return;
-    for (RecordNumber i = 0; i < candidates.record_count(); ++i) check_one(i, candidates.first(i), candidates.second(i));
+    for (RecordNumber i = 0; i < candidates.record_count(); ++i)
+      check_one(i, candidates.first(i), candidates.second(i));
     for (const RecordNumber record : candidates.inserted()) check_one(record, 0, 0);
     std::uint64_t count = 0;
     adapter_.each([&count](std::string_view, std::string_view) { ++count; });

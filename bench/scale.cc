@@ -34,8 +34,8 @@ std::vector<Step> steps_of(const Settings& settings) {
     steps.push_back({"records_" + std::to_string(count), count, kValueSize, settings.scale_seconds_max});
   }
   if (settings.is_large) {
-    steps.push_back({"records_" + std::to_string(kLargeRecordCount), kLargeRecordCount, kValueSize,
-                     settings.large_seconds_max});
+    steps.push_back(
+        {"records_" + std::to_string(kLargeRecordCount), kLargeRecordCount, kValueSize, settings.large_seconds_max});
   }
   for (const std::size_t size : kValueSizes) {
     steps.push_back({"size_" + std::to_string(size), std::min(kRecordCountOfSizes, settings.scale_bytes / size), size,
@@ -103,8 +103,7 @@ Outcome measure_two(const Bench& bench, const System& system, const Step& step, 
       };
       workers.push_back({Access::write, {i == 0 ? bench.cores.front() : bench.cores.back()}, report});
     }
-    const Outcome both =
-        together(phase, run_crew(system, bench.workload, place, sharing_of(system, true), workers, 0));
+    const Outcome both = together(phase, run_crew(system, bench.workload, place, sharing_of(system, true), workers, 0));
     all.numbers.insert(all.numbers.end(), both.numbers.begin(), both.numbers.end());
     all.error = both.error;
     return all.error.empty();

@@ -99,9 +99,7 @@ class Script {
 
   [[nodiscard]] const Turn& turn(std::uint64_t n) const { return turns_[n % kTurnCount]; }
   // What the n-th operation writes.
-  [[nodiscard]] Version version(std::uint64_t n) const {
-    return (run_ + 1) * kRunSpan + n * kWorkerCountMax + worker_;
-  }
+  [[nodiscard]] Version version(std::uint64_t n) const { return (run_ + 1) * kRunSpan + n * kWorkerCountMax + worker_; }
   // The record that the n-th insertion makes; its version is 0.
   [[nodiscard]] RecordNumber inserted(std::uint64_t n) const {
     return record_count_ + run_ * kRunSpan + n * kWorkerCountMax + worker_;

@@ -21,7 +21,17 @@ void expect(bool is_true, const std::string& what) {
   ++failure_count;
 }
 
-enum class Fault { none, loses_update, loses_insert, flips_byte, is_stale, mixes_up, skips_in_scan, swaps_in_scan, stops_early };
+enum class Fault {
+  none,
+  loses_update,
+  loses_insert,
+  flips_byte,
+  is_stale,
+  mixes_up,
+  skips_in_scan,
+  swaps_in_scan,
+  stops_early
+};
 
 // A sorted store in memory with one fault, at one operation in 500, which may be shared by threads.
 template <Fault kFault>
@@ -114,7 +124,8 @@ std::string play_alone(const Mixture& mixture) {
     for (std::uint64_t run = 0; run < 2; ++run) {
       const Script script(mixture, zipf, 7, run, 0);
       const Played played = runner.play(script, after_steps(kStepCount));
-      if (played.op_count != kStepCount * Script::kStepTurnCount) return "";  // was not played to its end: nothing was shown
+      if (played.op_count != kStepCount * Script::kStepTurnCount)
+        return "";  // was not played to its end: nothing was shown
       if (replay.alone(script, played.op_count) != played.seen) fail("something else was read");
     }
     runner.check(replay.candidates());
@@ -238,10 +249,16 @@ void test_draws() {
 }
 
 void test_thread_crews() {
-  const System system = {.name = "faulty", .version = "", .settings = "", .shares_threads = true, .make = make_runner<Faulty<Fault::none>>};
+  const System system = {.name = "faulty",
+                         .version = "",
+                         .settings = "",
+                         .shares_threads = true,
+                         .make = make_runner<Faulty<Fault::none>>};
   const Workload workload(7);
   const auto run = [&](const std::function<void(Runner&, Gate&, Reporter&)>& second) {
-    const std::vector<Worker<Runner>> workers = {{Access::write, {}, [](Runner& runner, Gate& gate, Reporter& reporter) {
+    const std::vector<Worker<Runner>> workers = {{Access::write,
+                                                  {},
+                                                  [](Runner& runner, Gate& gate, Reporter& reporter) {
                                                     (void)runner.insert(10);
                                                     gate.arrive_and_wait();
                                                     reporter.number("x", 1);

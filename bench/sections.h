@@ -24,11 +24,11 @@ struct Settings {
   std::uint64_t document_count = 100'000;
   std::uint64_t list_insert_count_max = 100'000;
   double list_insert_seconds_max = 1.0;
-  unsigned round_count = 5;            // of section point
-  unsigned container_round_count = 3;  // of sections ordered, lists, documents
-  unsigned sharing_round_count = 5;
+  unsigned round_count = 3;            // of section point
+  unsigned container_round_count = 2;  // of sections ordered, lists, documents
+  unsigned sharing_round_count = 3;
   unsigned open_count = 20;
-  double sharing_seconds = 2.0;
+  double sharing_seconds = 1.0;
   std::uint64_t script_record_count = 1'000'000;  // of section ycsb
   unsigned script_repeat_count = 3;               // of each script
   double script_seconds = 0.2;                    // of each

@@ -146,8 +146,8 @@ void run_readers_and_writer(Bench& bench, const std::vector<Loaded>& stores) {
       bench.say("writer, round " + std::to_string(round + 1) + ", " + loaded.system.name);
       const std::vector<Worker<Runner>> workers = {reader_of(bench, loaded, 0, both), reader_of(bench, loaded, 1, both),
                                                    writer_of(bench, loaded, both)};
-      const std::vector<Outcome> outcomes = run_crew(loaded.system, bench.workload, loaded.place, sharing, workers,
-                                                     bench.settings.sharing_seconds);
+      const std::vector<Outcome> outcomes =
+          run_crew(loaded.system, bench.workload, loaded.place, sharing, workers, bench.settings.sharing_seconds);
       Outcome sum;
       for (std::size_t i = 0; i < outcomes.size(); ++i) {
         if (!outcomes[i].error.empty()) sum.error += (i < 2 ? "reader: " : "writer: ") + outcomes[i].error + ". ";

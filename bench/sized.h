@@ -14,7 +14,8 @@ namespace bench {
 
 class SizedValues {
  public:
-  SizedValues(std::size_t size, std::uint64_t seed) : size_(size), pool_(kOffsetCount + size / sizeof(std::uint64_t) + 1) {
+  SizedValues(std::size_t size, std::uint64_t seed)
+      : size_(size), pool_(kOffsetCount + size / sizeof(std::uint64_t) + 1) {
     for (std::size_t i = 0; i < pool_.size(); ++i) pool_[i] = mix(mix(seed) + i);
   }
   [[nodiscard]] std::size_t size() const { return size_; }

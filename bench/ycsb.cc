@@ -43,8 +43,7 @@ void measure_alone(const Bench& bench, const SystemOf<RunnerType>& system, const
     for (unsigned repeat = 0; repeat < bench.settings.script_repeat_count; ++repeat, ++run) {
       const std::vector<Script> scripts = scripts_of(bench, mixture, zipf, run, 1);
       const double end_ns = Stopwatch::now_ns(CLOCK_MONOTONIC) + bench.settings.script_seconds * 1e9;
-      const Played played =
-          runner->play(scripts[0], [end_ns] { return Stopwatch::now_ns(CLOCK_MONOTONIC) >= end_ns; });
+      const Played played = runner->play(scripts[0], [end_ns] { return Stopwatch::now_ns(CLOCK_MONOTONIC) >= end_ns; });
       report_run(reporter, run_name(mixture, 1, repeat), played);
       const std::uint64_t seen = replay.alone(scripts[0], played.op_count);
       if (system.kind != SystemKind::control && seen != played.seen) {
@@ -94,8 +93,7 @@ void check_all(const Bench& bench, const SystemOf<RunnerType>& system, const Wor
                const std::vector<PlayedRun>& runs, const Zipf& zipf, const Place& place) {
   Replay replay(workload, place.record_count_max);
   for (std::uint64_t run = 0; run < runs.size(); ++run) {
-    const auto scripts =
-        scripts_of(bench, *runs[run].mixture, zipf, run, runs[run].op_counts.size());
+    const auto scripts = scripts_of(bench, *runs[run].mixture, zipf, run, runs[run].op_counts.size());
     if (scripts.size() == 1) {
       (void)replay.alone(scripts[0], runs[run].op_counts[0]);
     } else {
@@ -114,7 +112,9 @@ Outcome measure(Bench& bench, const SystemOf<RunnerType>& system, const Workload
                 std::span<const Mixture> mixtures, const std::string& directory) {
   const Place place = {directory, record_count_of(system, bench.settings.script_record_count)};
   const Zipf zipf(place.record_count_max, kZipfTheta);
-  const auto alone = [&](Reporter& reporter) { measure_alone(bench, system, workload, mixtures, zipf, place, reporter); };
+  const auto alone = [&](Reporter& reporter) {
+    measure_alone(bench, system, workload, mixtures, zipf, place, reporter);
+  };
   Outcome all = Child(alone, {bench.cores.back()}).finish();
   if (!all.error.empty() || system.kind != SystemKind::store || bench.cores.size() < 2) return all;
   std::vector<PlayedRun> runs;

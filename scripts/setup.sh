@@ -9,7 +9,8 @@ demo=("${build[@]}" python3 python3-dev python3-venv)
 check=("${build[@]}" git python3 libgtest-dev clang-14 clang-tidy-14 clang-format-14)
 test=("${demo[@]}" git pkg-config libgtest-dev clang-format-14 spin)
 # redis-tools has the program of the server as well (redis-check-rdb is the same one): redis-server would add a service.
-bench=("${demo[@]}" python3-gdbm pkg-config libgtest-dev libabsl-dev libtkrzw-dev liblmdb-dev libmsgpack-cxx-dev redis-tools)
+bench=("${demo[@]}" python3-gdbm pkg-config libgtest-dev libabsl-dev libtkrzw-dev liblmdb-dev libmsgpack-cxx-dev redis-tools
+  librocksdb-dev libleveldb-dev libsqlite3-dev libdb5.3-dev libkyotocabinet-dev libboost-dev)
 fuzz=("${build[@]}" clang-14 libclang-rt-14-dev)
 
 case ${1-} in

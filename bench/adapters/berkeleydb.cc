@@ -42,10 +42,9 @@ class BerkeleyDb {
     berkeley_must(environment_->set_lk_max_objects(environment_, kLockCountMax));
     berkeley_must(environment_->log_set_config(environment_, DB_LOG_AUTO_REMOVE, 1));
     berkeley_must(environment_->set_flags(environment_, DB_TXN_WRITE_NOSYNC, 1));
-    berkeley_must(environment_->open(environment_, place.directory.c_str(),
-                                     DB_CREATE | DB_INIT_MPOOL | DB_INIT_LOCK | DB_INIT_LOG | DB_INIT_TXN | DB_REGISTER |
-                                         DB_RECOVER,
-                                     0644));
+    berkeley_must(environment_->open(
+        environment_, place.directory.c_str(),
+        DB_CREATE | DB_INIT_MPOOL | DB_INIT_LOCK | DB_INIT_LOG | DB_INIT_TXN | DB_REGISTER | DB_RECOVER, 0644));
     berkeley_must(db_create(&database_, environment_, 0));
     if (kType == DB_HASH) {
       berkeley_must(database_->set_h_nelem(database_, static_cast<u_int32_t>(place.record_count_max)));
@@ -106,8 +105,8 @@ class BerkeleyDb {
 
  private:
   static constexpr u_int32_t kLockCountMax = 200'000;
-  static constexpr u_int32_t kCheckpointKib = 64u << 10;   // of log, after which a checkpoint is due
-  static constexpr unsigned kWritesPerQuestion = 4096;     // whether one is
+  static constexpr u_int32_t kCheckpointKib = 64u << 10;  // of log, after which a checkpoint is due
+  static constexpr unsigned kWritesPerQuestion = 4096;    // whether one is
   static constexpr std::size_t kWalkBufferSize = 64 << 10;
   static constexpr std::size_t kShortBufferSize = 16 << 10;  // for up to kShortCount records at once
   static constexpr std::uint64_t kShortCount = 100;
@@ -202,8 +201,10 @@ std::string version() {
 }
 
 constexpr const char* kSettings =
-    "transactions with DB_TXN_WRITE_NOSYNC (log written at each commit, not synced), fsync replaced by nothing, a checkpoint "
-    "per 64 MiB of log, old logs removed, cache that holds all (300 bytes per record, at least 256 MiB), deadlocks detected "
+    "transactions with DB_TXN_WRITE_NOSYNC (log written at each commit, not synced), fsync replaced by nothing, a "
+    "checkpoint "
+    "per 64 MiB of log, old logs removed, cache that holds all (300 bytes per record, at least 256 MiB), deadlocks "
+    "detected "
     "and tried again, DB_REGISTER with recovery; reads copy into a buffer that is kept";
 
 }  // namespace
@@ -223,7 +224,8 @@ System berkeleydb_system() {
 OrderedSystem berkeleydb_ordered_system() {
   return {.name = "berkeleydb",
           .version = version(),
-          .settings = std::string("DB_BTREE; ") + kSettings + "; scans by DB_MULTIPLE_KEY with 64 KiB at once, short ones with 16",
+          .settings = std::string("DB_BTREE; ") + kSettings +
+                      "; scans by DB_MULTIPLE_KEY with 64 KiB at once, short ones with 16",
           .kind = System::Kind::store,
           .shares_readers = true,
           .shares_writer = true,

@@ -123,7 +123,7 @@ class BoostStore {
   }
 
   std::unique_ptr<ipc::managed_mapped_file> file_;
-  Map* map_ = nullptr;                                  // in the file
+  Map* map_ = nullptr;                                 // in the file
   ipc::interprocess_sharable_mutex* mutex_ = nullptr;  // in the file
 };
 
@@ -152,8 +152,10 @@ std::string version() {
 }
 
 constexpr const char* kSettings =
-    "in a managed_mapped_file of a fixed size (four times what is stored, sparse), under an interprocess_sharable_mutex in the "
-    "file, which readers and writers take for each operation; looked up by view, read in place; not for use after a kill: what "
+    "in a managed_mapped_file of a fixed size (four times what is stored, sparse), under an "
+    "interprocess_sharable_mutex in the "
+    "file, which readers and writers take for each operation; looked up by view, read in place; not for use after a "
+    "kill: what "
     "was changed is half changed, and the lock stays taken";
 
 }  // namespace

@@ -116,8 +116,9 @@ class KyotoTree : public KyotoStore<kyotocabinet::TreeDB> {
 System kyotocabinet_system() {
   return {.name = "kyotocabinet",
           .version = kyotocabinet::VERSION,
-          .settings = "HashDB, buckets = 2 x records, all of the file mapped, no compression, no transactions (what was in "
-                      "the middle of a change at a kill is repaired by rebuilding on opening); read in place by a visitor",
+          .settings =
+              "HashDB, buckets = 2 x records, all of the file mapped, no compression, no transactions (what was in "
+              "the middle of a change at a kill is repaired by rebuilding on opening); read in place by a visitor",
           .kind = System::Kind::store,
           .shares_readers = true,
           .shares_threads = true,
@@ -128,8 +129,9 @@ System kyotocabinet_system() {
 OrderedSystem kyotocabinet_ordered_system() {
   return {.name = "kyotocabinet",
           .version = kyotocabinet::VERSION,
-          .settings = "TreeDB, pages of 8,192 bytes (default), all of them cached in memory and written when closed, all of "
-                      "the file mapped, no compression; sorted records are set one by one",
+          .settings =
+              "TreeDB, pages of 8,192 bytes (default), all of them cached in memory and written when closed, all of "
+              "the file mapped, no compression; sorted records are set one by one",
           .kind = System::Kind::store,
           .shares_threads = true,
           .round_count_max = kPeerRoundCount,

@@ -93,13 +93,13 @@ class LevelDb {
   leveldb::WriteBatch batch_;
 };
 
-std::string version() {
-  return std::to_string(leveldb::kMajorVersion) + "." + std::to_string(leveldb::kMinorVersion);
-}
+std::string version() { return std::to_string(leveldb::kMajorVersion) + "." + std::to_string(leveldb::kMinorVersion); }
 
 constexpr const char* kSettings =
-    "log written at each commit, not synced; no compression; block cache that holds all (300 bytes per record, at least "
-    "256 MiB), Bloom filters of 10 bits, write buffer and files of 64 MiB, one background thread on the same cores, whose "
+    "log written at each commit, not synced; no compression; block cache that holds all (300 bytes per record, at "
+    "least "
+    "256 MiB), Bloom filters of 10 bits, write buffer and files of 64 MiB, one background thread on the same cores, "
+    "whose "
     "work counts; reads copy into a string that is kept; erases without looking";
 
 }  // namespace

@@ -154,9 +154,10 @@ double call_ns() {
 System pogreb_system() {
   return {.name = "pogreb",
           .version = UTAN_BENCH_POGREB_VERSION,
-          .settings = "a Go library, called from C (what an empty call costs is reported, and contained in each figure), files "
-                      "mapped (default), neither synced nor compacted in the background (default); reads are copied twice, by "
-                      "it and to C; erases without looking",
+          .settings =
+              "a Go library, called from C (what an empty call costs is reported, and contained in each figure), files "
+              "mapped (default), neither synced nor compacted in the background (default); reads are copied twice, by "
+              "it and to C; erases without looking",
           .kind = System::Kind::store,
           .shares_threads = true,
           .round_count_max = kPeerRoundCount,

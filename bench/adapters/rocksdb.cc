@@ -67,8 +67,7 @@ class RocksDb {
   template <class Use>
   bool get(std::string_view key, Use&& use) {
     found_.Reset();
-    const rocksdb::Status status =
-        database_->Get(reading_, database_->DefaultColumnFamily(), to_slice(key), &found_);
+    const rocksdb::Status status = database_->Get(reading_, database_->DefaultColumnFamily(), to_slice(key), &found_);
     if (status.IsNotFound()) return false;
     rocksdb_must(status);
     use(to_view(found_));
@@ -110,8 +109,10 @@ std::string version() {
 }
 
 constexpr const char* kSettings =
-    "log written at each commit, not synced; no compression; block cache that holds all (300 bytes per record, at least "
-    "256 MiB), Bloom filters of 10 bits and of the newest records, hash index in blocks, two background threads on the same cores, whose work counts; "
+    "log written at each commit, not synced; no compression; block cache that holds all (300 bytes per record, at "
+    "least "
+    "256 MiB), Bloom filters of 10 bits and of the newest records, hash index in blocks, two background threads on the "
+    "same cores, whose work counts; "
     "read in place by PinnableSlice; erases without looking";
 
 }  // namespace

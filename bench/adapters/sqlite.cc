@@ -108,8 +108,10 @@ class Sqlite {
 };
 
 constexpr const char* kSettings =
-    "one table (key BLOB PRIMARY KEY, value BLOB), WITHOUT ROWID up to 200 bytes; journal_mode WAL, synchronous OFF, checkpoints of 1,000 "
-    "pages (default), cache_size that holds all (300 bytes per record, at least 256 MiB), the file mapped (mmap_size 64 GiB), "
+    "one table (key BLOB PRIMARY KEY, value BLOB), WITHOUT ROWID up to 200 bytes; journal_mode WAL, synchronous OFF, "
+    "checkpoints of 1,000 "
+    "pages (default), cache_size that holds all (300 bytes per record, at least 256 MiB), the file mapped (mmap_size "
+    "64 GiB), "
     "prepared statements, each its own transaction";
 
 }  // namespace

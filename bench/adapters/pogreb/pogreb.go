@@ -104,7 +104,8 @@ func pogreb_walk_begin(handle C.uintptr_t) C.uintptr_t {
 	return C.uintptr_t(cgo.NewHandle(&walk{items: databaseOf(handle).Items()}))
 }
 
-// As many of the next records as fit: the sizes of key and value in four bytes each, and both. Returns how many bytes were
+// As many of the next records as fit: the sizes of key and value in four bytes each, and both; little-endian, as all machines
+// are for which Utan is. Returns how many bytes were
 // filled: 0 if there are no more.
 //
 //export pogreb_walk_next
@@ -126,8 +127,8 @@ func pogreb_walk_next(handle C.uintptr_t, buffer *C.char, bufferSize C.int64_t) 
 		if used+8+len(at.key)+len(at.value) > len(out) {
 			return C.int64_t(used)
 		}
-		binary.NativeEndian.PutUint32(out[used:], uint32(len(at.key)))
-		binary.NativeEndian.PutUint32(out[used+4:], uint32(len(at.value)))
+		binary.LittleEndian.PutUint32(out[used:], uint32(len(at.key)))
+		binary.LittleEndian.PutUint32(out[used+4:], uint32(len(at.value)))
 		used += 8
 		used += copy(out[used:], at.key)
 		used += copy(out[used:], at.value)
