@@ -44,7 +44,7 @@ def bars(axes, labels, entries, colours, form):
         axes.annotate(form.format(value), (x, high), ha="center", va="bottom", fontsize=8, xytext=(0, 2),
                       textcoords="offset points")
     many = len(labels) > 6
-    axes.set_xticks(range(len(labels)), [label.replace("\n", "") if many else label for label in labels],
+    axes.set_xticks(range(len(labels)), [label.replace("\n_", "_").replace("\n", " ") if many else label for label in labels],
                     fontsize=7 if many else 8, rotation=40 if many else 0, ha="right" if many else "center")
     axes.set_xlim(-0.6, max(len(labels), 3) - 0.4)  # few bars are not drawn wide
     axes.margins(y=0.18)
