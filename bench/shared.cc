@@ -1,6 +1,6 @@
 // Sections "readers" (two readers against one), "writer" (two readers and a writer) and "open". Workers are processes, or
-// threads of one where a store is not for several processes. One store per
-// system is loaded by a child of its own and closed; then the systems take turns on them.
+// threads of one where a store is not for several processes. One store per system is loaded by a child of its own and
+// closed; then the systems take turns on them.
 #include <sys/mman.h>
 
 #include <algorithm>
