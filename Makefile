@@ -25,7 +25,7 @@ test: ## all tests: debug, sanitizers, release, Python, models, house rules
 	@scripts/setup.sh test
 	@scripts/test.sh
 
-bench: ## measure against other stores, into bench/results (QUICK=1: in four minutes; SECTIONS=python)
+bench: ## measure against other stores, into bench/results (QUICK=1: small numbers; LARGE=1: ten million records; SECTIONS=python)
 	@scripts/setup.sh bench
 	@bench/run.sh
 

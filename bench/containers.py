@@ -33,7 +33,10 @@ def summarise(run):
             out[section]["insert_count"] = {
                 system: summary([line["insert.count"] for line in run.good(section, system)]) for system in systems}
     if "ordered" in out:
-        out["ordered"]["content"] = run.settings["record_count"] * (run.settings["key_size"] + run.settings["value_size"])
+        size = run.settings["key_size"] + run.settings["value_size"]
+        out["ordered"]["content"] = run.settings["record_count"] * size
+        out["ordered"]["contents"] = {system: run.record_count(system, "ordered") * size
+                                      for system in run.names("store", part="ordered")}
     return out
 
 
@@ -80,9 +83,13 @@ def add_targets(containers, add):
 # ---- Markdown -------------------------------------------------------------------------------------------------------
 
 def size_table(section, entry, per_item):
-    """Sizes in MiB, and each over `per_item[1]`, which is called `per_item[0]`."""
+    """Sizes in MiB, and each over `per_item[1]`, or its system's part of that, which is called `per_item[0]`."""
     name, divisor = per_item
-    rows = [[f"{system}, {STATES[section][prefix]}", mib(size["median"]), f"{size['median'] / divisor:.2f}"]
+
+    def divided(system, size):
+        return size / (divisor[system] if isinstance(divisor, dict) else divisor)
+
+    rows = [[f"{system}, {STATES[section][prefix]}", mib(size["median"]), f"{divided(system, size['median']):.2f}"]
             for system, states in entry["sizes"].items() for prefix, size in states.items() if size]
     return table(["store", "allocated MiB", name], rows)
 
@@ -102,8 +109,8 @@ def ordered_markdown(entry, settings):
             *phases_markdown("ordered", entry),
             "erase: half of the records, in random order. scan: all records in order, per record. range: 100 records in order "
             "from a random one on, per range. load: sorted records into an empty store, 1,000 or all in a commit, per record.\n",
-            f"Keys and values: {mib(entry['content'])} MiB; all stores closed.\n",
-            size_table("ordered", entry, ("over keys and values", entry["content"]))]
+            f"Keys and values: {mib(entry['content'])} MiB (less where there are fewer records); all stores closed.\n",
+            size_table("ordered", entry, ("over keys and values", entry["contents"]))]
 
 
 def lists_markdown(entry, settings):

@@ -7,6 +7,7 @@
 #include <map>
 #include <sstream>
 
+#include "crew.h"
 #include "sections.h"
 #include "systems.h"
 
@@ -17,21 +18,25 @@ constexpr const char* kUsage =
     "utan_bench [--name value]...\n"
     "  --out FILE        where to write (bench/results/raw.jsonl)\n"
     "  --work DIR        where stores are made and removed again (bench/results/work)\n"
-    "  --sections LIST   of point,ordered,lists,documents,shared,growth (all)\n"
-    "  --systems LIST    of control,utan,absl,unordered_map,map,vector,tkrzw,lmdb (all);\n"
+    "  --sections LIST   of point,ordered,ycsb,scale,lists,documents,shared,growth (all)\n"
+    "  --systems LIST    of control,utan,absl,unordered_map,map,vector,tkrzw,lmdb,rocksdb,leveldb,sqlite,\n"
+    "                    berkeleydb,kyotocabinet,boost,pogreb (all);\n"
     "                    the control always runs\n"
     "  --records N       loaded (1000000)         --overwrites N       of section growth (10000000)\n"
     "  --documents N     of section documents (100000)\n"
     "  --list-inserts N  at most, of section lists (100000), in at most --list-insert-seconds S (1)\n"
-    "  --rounds N        of section point (5)     --container-rounds N of sections ordered, lists and documents (3)\n"
-    "  --sharing-rounds N   of section shared (5)  --seconds S  of each sharing run (2)\n"
+    "  --rounds N        of section point (3)     --container-rounds N of sections ordered, lists and documents (2)\n"
+    "  --sharing-rounds N   of section shared (3)  --seconds S  of each sharing run (1)\n"
+    "  --script-records N   of section ycsb (1000000)  --script-seconds S  of each script (0.2)\n"
+    "  --scale-bytes N        of values of each size, of section scale (16777216)\n"
+    "  --large 1              section scale goes to ten million records (0)\n"
     "  --opens N            of each kind (20)\n"
     "  --seed N          of keys, values and orders (42)\n";
 
 struct Options {
   Settings settings;
   std::string out = "bench/results/raw.jsonl";
-  std::string sections = "point,ordered,lists,documents,shared,growth";
+  std::string sections = "point,ordered,ycsb,scale,lists,documents,shared,growth";
   std::string systems;
 };
 
@@ -62,6 +67,10 @@ Options parse(int argc, char** argv) {
       {"--container-rounds", [&](const char* v) { s.container_round_count = static_cast<unsigned>(std::atoi(v)); }},
       {"--sharing-rounds", [&](const char* v) { s.sharing_round_count = static_cast<unsigned>(std::atoi(v)); }},
       {"--seconds", [&](const char* v) { s.sharing_seconds = std::atof(v); }},
+      {"--script-records", [&](const char* v) { s.script_record_count = std::strtoull(v, nullptr, 10); }},
+      {"--script-seconds", [&](const char* v) { s.script_seconds = std::atof(v); }},
+      {"--large", [&](const char* v) { s.is_large = std::atoi(v) != 0; }},
+      {"--scale-bytes", [&](const char* v) { s.scale_bytes = std::strtoull(v, nullptr, 10); }},
       {"--opens", [&](const char* v) { s.open_count = static_cast<unsigned>(std::atoi(v)); }},
       {"--seed", [&](const char* v) { s.seed = std::strtoull(v, nullptr, 10); }},
   };
@@ -88,7 +97,8 @@ std::vector<SystemType> chosen(const std::vector<SystemType>& all, const std::st
 }
 
 template <class SystemType>
-void describe(Journal& journal, const std::string& part, const std::vector<SystemType>& systems) {
+void describe(Journal& journal, const std::string& part, const std::vector<SystemType>& systems,
+              std::uint64_t record_count_max) {
   for (const SystemType& system : systems) {
     const char* const kinds[] = {"control", "memory", "store"};
     journal.line({{"section", "system"},
@@ -96,8 +106,11 @@ void describe(Journal& journal, const std::string& part, const std::vector<Syste
                   {"system", system.name},
                   {"version", system.version},
                   {"kind", kinds[static_cast<int>(system.kind)]},
-                  {"settings", system.settings}},
-                 {});
+                  {"settings", system.settings},
+                  {"readers_are", name_of(sharing_of(system, false))},
+                  {"writers_are", name_of(sharing_of(system, true))}},
+                 {{"record_count_max", static_cast<double>(std::min(record_count_max, system.record_count_max))},
+                  {"round_count_max", std::min(1e9, static_cast<double>(system.round_count_max))}});
   }
 }
 
@@ -117,13 +130,23 @@ void describe(const Bench& bench) {
                       {"sharing_seconds", s.sharing_seconds},
                       {"control_array_size", static_cast<double>(s.control_array_size)},
                       {"control_miss_count", static_cast<double>(s.control_miss_count)},
+                      {"script_record_count", static_cast<double>(s.script_record_count)},
+                      {"script_repeat_count", static_cast<double>(s.script_repeat_count)},
+                      {"script_seconds", s.script_seconds},
+                      {"is_large", s.is_large ? 1.0 : 0.0},
+                      {"scale_bytes", static_cast<double>(s.scale_bytes)},
+                      {"scale_seconds_max", s.scale_seconds_max},
+                      {"large_seconds_max", s.large_seconds_max},
                       {"open_count", static_cast<double>(s.open_count)},
                       {"core_count", static_cast<double>(bench.cores.size())},
                       {"seed", static_cast<double>(s.seed)}});
-  describe(bench.journal, "point", bench.systems);
-  describe(bench.journal, "ordered", bench.ordered_systems);
-  describe(bench.journal, "lists", bench.list_systems);
-  describe(bench.journal, "documents", bench.document_systems);
+  describe(bench.journal, "point", bench.systems, s.record_count);
+  describe(bench.journal, "ordered", bench.ordered_systems, s.record_count);
+  describe(bench.journal, "lists", bench.list_systems, s.record_count);
+  describe(bench.journal, "documents", bench.document_systems, s.document_count);
+  for (const MissingPeer& peer : missing_peers()) {
+    bench.journal.line({{"section", "missing"}, {"system", peer.name}, {"reason", peer.reason}}, {});
+  }
 }
 
 int run(const Options& options) {
@@ -140,6 +163,8 @@ int run(const Options& options) {
   describe(bench);
   if (is_listed(options.sections, "point")) run_point(bench);
   if (is_listed(options.sections, "ordered")) run_ordered(bench);
+  if (is_listed(options.sections, "ycsb")) run_ycsb(bench);
+  if (is_listed(options.sections, "scale")) run_scale(bench);
   if (is_listed(options.sections, "lists")) run_lists(bench);
   if (is_listed(options.sections, "documents")) run_documents(bench);
   if (is_listed(options.sections, "shared")) run_shared(bench);

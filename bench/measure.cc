@@ -4,6 +4,9 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
 
 #include "sections.h"
 
@@ -11,9 +14,13 @@ namespace bench {
 namespace {
 
 // Of a store's files the one with the records: every other one is named after it, with an addition.
+// Or it is one of many files of tables or segments.
 bool is_data(const std::filesystem::path& path) {
-  const std::string name = path.filename().string();
-  return name == "store.utan" || name == "store.tkh" || name == "store.tkt" || name == "store.lmdb";
+  static const std::set<std::string> names = {"store.utan",       "store.tkh",    "store.tkt",
+                                              "store.lmdb",       "store.sqlite", "store.boost",
+                                              "store.berkeleydb", "store.kch",    "store.kct"};
+  static const std::set<std::string> suffixes = {".sst", ".ldb", ".psg", ".pix"};  // RocksDB, LevelDB, Pogreb
+  return names.contains(path.filename().string()) || suffixes.contains(path.extension().string());
 }
 
 }  // namespace
@@ -29,9 +36,9 @@ void remove_directory(const std::string& directory) { std::filesystem::remove_al
 
 FileSizes sizes_of(const std::string& directory) {
   FileSizes sizes;
-  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
     struct stat status {};
-    if (stat(entry.path().c_str(), &status) != 0) continue;
+    if (stat(entry.path().c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
     const double allocated = static_cast<double>(status.st_blocks) * 512;
     if (is_data(entry.path())) {
       sizes.data_apparent += static_cast<double>(status.st_size);
@@ -44,7 +51,7 @@ FileSizes sizes_of(const std::string& directory) {
 }
 
 void settle(const std::string& directory) {
-  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
     const int fd = open(entry.path().c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) continue;
     (void)fsync(fd);
@@ -63,6 +70,18 @@ void report_sizes(Reporter& reporter, const std::string& prefix, const std::stri
   reporter.number(prefix + "data_apparent", sizes.data_apparent);
   reporter.number(prefix + "data_allocated", sizes.data_allocated);
   reporter.number(prefix + "side_allocated", sizes.side_allocated);
+}
+
+void report_memory(Reporter& reporter, const std::string& prefix) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    std::istringstream words(line);
+    std::string name;
+    double kib = 0;
+    words >> name >> kib;
+    if (name == "VmHWM:") reporter.number(prefix + "memory_peak", kib * 1024);
+    if (name == "RssAnon:") reporter.number(prefix + "memory_own", kib * 1024);
+  }
 }
 
 void report_disturbance(Reporter& reporter) {

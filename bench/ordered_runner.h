@@ -109,6 +109,11 @@ class OrderedRunnerOf final : public RunnerOf<Adapter, OrderedRunner> {
     return watch.phase(record_count);
   }
 
+ protected:
+  std::unique_ptr<RunnerOf<Adapter, OrderedRunner>> make_another() override {
+    return std::make_unique<OrderedRunnerOf>(this->workload_);
+  }
+
  private:
   void add_expected(std::uint32_t record, const Expected& expected, OrderedSum& sum) const {
     if (expected.versions[record] == kGone) return;

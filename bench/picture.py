@@ -14,6 +14,8 @@ import matplotlib.pyplot as plt  # noqa: E402  (the backend is chosen before)
 
 COLOURS = {"utan": "#d95f02", "absl": "#a6bddb", "unordered_map": "#74a9cf", "map": "#a6bddb",
            "vector": "#a6bddb", "tkrzw": "#7570b3", "lmdb": "#1b9e77",
+           "rocksdb": "#e7298a", "leveldb": "#f1a3c9", "sqlite": "#66a61e", "berkeleydb": "#b3de69",
+           "kyotocabinet": "#bebada", "boost": "#a6761d", "pogreb": "#e6ab02",
            "control": "#999999"}
 PHASES = ["insert", "read", "miss", "overwrite", "erase", "iterate"]
 # Of the other containers: section, phase, title, and the target as times LMDB's time (None: there is none).
@@ -41,7 +43,9 @@ def bars(axes, labels, entries, colours, form):
         axes.errorbar(x, value, yerr=[[max(0, value - low)], [max(0, high - value)]], color="#333333", capsize=2, linewidth=1)
         axes.annotate(form.format(value), (x, high), ha="center", va="bottom", fontsize=8, xytext=(0, 2),
                       textcoords="offset points")
-    axes.set_xticks(range(len(labels)), labels, fontsize=8)
+    many = len(labels) > 6
+    axes.set_xticks(range(len(labels)), [label.replace("\n_", "_").replace("\n", " ") if many else label for label in labels],
+                    fontsize=7 if many else 8, rotation=40 if many else 0, ha="right" if many else "center")
     axes.set_xlim(-0.6, max(len(labels), 3) - 0.4)  # few bars are not drawn wide
     axes.margins(y=0.18)
     axes.set_ylim(bottom=0)
@@ -76,8 +80,49 @@ def draw_containers(s, grid):
         axes.set_title(title, fontsize=10)
 
 
+def logarithmic(axes):
+    """Where one bar would hide the others. Room above for the numbers."""
+    lowest = min((patch.get_height() for patch in axes.patches if patch.get_height() > 0), default=1)
+    axes.set_yscale("log")
+    axes.set_ylim(bottom=lowest / 2, top=axes.get_ylim()[1] * 4)
+
+
+def draw_mixed(s, grid):
+    """Mixed loads: one worker, and two beside it, paler."""
+    for axes, (key, name) in zip(grid, [("systems", n) for n in "ABCF"] + [("ordered", "E")]):
+        systems = {n: e for n, e in s["ycsb"][key].items() if n != "control" and f"{name}.1" in e}
+        if not systems:
+            axes.set_axis_off()
+            continue
+        for x, (system, entry) in enumerate(systems.items()):
+            for shift, workers, alpha in ((-0.2, "1", 1), (0.2, "2", 0.5)):
+                value = entry.get(f"{name}.{workers}")
+                if value:
+                    axes.bar(x + shift, value["median"] / 1e6, color=COLOURS[system], width=0.38, alpha=alpha)
+        axes.set_xticks(range(len(systems)), list(systems), fontsize=7, rotation=40, ha="right")
+        axes.set_yscale("log")
+        axes.set_title(f"mixed load {name}: million operations/s (logarithmic)", fontsize=10)
+
+
+def draw_scale(s, grid):
+    """Cost as tables and as values grow, one worker."""
+    panels = [(kind, phase) for kind in ("records", "size") for phase in ("insert.1", "read.1")]
+    for axes, (kind, phase) in zip(grid, panels):
+        steps = {int(step.split("_")[1]): systems for step, systems in s["scale"].items() if step.startswith(kind + "_")}
+        if not steps:
+            axes.set_axis_off()
+            continue
+        for system in dict.fromkeys(n for systems in steps.values() for n in systems):
+            points = [(x, systems[system][phase]["median"]) for x, systems in sorted(steps.items()) if system in systems]
+            axes.plot(*zip(*points), color=COLOURS[system], marker=".", label=system, linewidth=2.5 if system == "utan" else 1)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.legend(fontsize=6, ncols=2)
+        axes.set_title(f"{phase.split('.')[0]}, ns, by " + ("records" if kind == "records" else "bytes of a value"), fontsize=10)
+
+
 def draw(s):
-    figure, grid = plt.subplots(7, 3, figsize=(13, 24), layout="constrained")
+    figure, grid = plt.subplots(10, 3, figsize=(14, 36), layout="constrained")
     systems = [name for name in s["point"] if name != "control"]
     for axes, phase in zip(grid.flat, PHASES):
         if not s["point"]:
@@ -85,7 +130,8 @@ def draw(s):
             continue
         bars(axes, [short(n) for n in systems], [s["point"][n]["net_ns"][phase] for n in systems],
              [COLOURS[n] for n in systems], "{:.0f}")
-        axes.set_title(f"table: {phase}, ns" + (" per record" if phase == "iterate" else ""), fontsize=10)
+        logarithmic(axes)
+        axes.set_title(f"table: {phase}, ns" + (" per record" if phase == "iterate" else "") + " (logarithmic)", fontsize=10)
 
     draw_containers(s, list(grid.flat)[len(PHASES):])
     rest = list(grid.flat)[len(PHASES) + len(CONTAINER_PHASES):]
@@ -108,7 +154,9 @@ def draw(s):
     entries = [opened[n][what] for n in opened for what in ("after_clean_close", "after_kill")]
     bars(rest[3], labels, entries, [COLOURS[n] for n in opened for _ in range(2)], "{:.2f}")
     line_at(rest[3], 1.0, "target: 1 ms")
-    rest[3].set_title("open and read one record, ms", fontsize=10)
+    if entries:
+        logarithmic(rest[3])
+    rest[3].set_title("open and read one record, ms (logarithmic)", fontsize=10)
 
     sizes = {n: e.get("closed") or e.get("open") for n, e in s["sizes"]["systems"].items()}
     bars(rest[4], list(sizes), [e["allocated_ratio"] for e in sizes.values()], [COLOURS[n] for n in sizes], "{:.2f}")
@@ -124,6 +172,9 @@ def draw(s):
         rest[5].set_axis_off()
     rest[5].set_title(f"Utan's file (less 16 MiB) after {s['settings']['growth_overwrite_count'] / 1e6:g} M overwrites / loaded",
                       fontsize=10)
+
+    draw_mixed(s, rest[6:])
+    draw_scale(s, rest[11:])
 
     settings = s["settings"]
     figure.suptitle(f"{settings['record_count']:,} records of {settings['key_size']} + {settings['value_size']} bytes, one commit "

@@ -46,7 +46,7 @@ void sleep_ms(unsigned ms) { usleep(ms * 1000); }
 void Reporter::number(const std::string& name, double value) {
   char text[64];
   std::snprintf(text, sizeof text, "\t%.17g\n", value);
-  write_all(fd_, name + text);
+  write_all(fd_, prefix_ + name + text);
 }
 
 void Reporter::error(const std::string& message) {
@@ -72,8 +72,10 @@ Gate::Gate() {
 
 Gate::~Gate() { munmap(state_, sizeof(State)); }
 
+void Gate::arrive() { state_->ready_count.fetch_add(1, std::memory_order_release); }
+
 void Gate::arrive_and_wait() {
-  state_->ready_count.fetch_add(1, std::memory_order_release);
+  arrive();
   while (!state_->is_open.load(std::memory_order_acquire)) sleep_ms(1);
 }
 
@@ -166,9 +168,10 @@ std::vector<int> allowed_cores() {
   return cores;
 }
 
-std::vector<Outcome> run_together(Gate& gate, std::vector<Child>& children, double seconds) {
+std::vector<Outcome> run_together(Gate& gate, std::vector<Child>& children, double seconds, int arrival_count) {
   bool is_any_ended = false;
-  while (gate.ready_count() < static_cast<int>(children.size()) && !is_any_ended) {
+  if (arrival_count == 0) arrival_count = static_cast<int>(children.size());
+  while (gate.ready_count() < arrival_count && !is_any_ended) {
     sleep_ms(1);
     for (const Child& child : children) is_any_ended = is_any_ended || child.is_ended();
   }

@@ -20,11 +20,14 @@ namespace bench {
 class Reporter {
  public:
   explicit Reporter(int fd) : fd_(fd) {}
+  // For one of several threads: every number's name is put behind `prefix`.
+  Reporter(const Reporter& other, std::string prefix) : fd_(other.fd_), prefix_(std::move(prefix)) {}
   void number(const std::string& name, double value);
   void error(const std::string& message);
 
  private:
   int fd_;
+  std::string prefix_;
 };
 
 struct Outcome {
@@ -42,6 +45,8 @@ class Gate {
 
   // In a child: ready, and wait for the word. Sleeps, so as to leave the cores to those who still prepare.
   void arrive_and_wait();
+  // In a child: ready, or never going to be, and does not wait.
+  void arrive();
   // In a child: has the parent called time? Relaxed: nothing else is read by it, and one step more or less is no harm.
   [[nodiscard]] bool is_over() const { return state_->is_over.load(std::memory_order_relaxed); }
 
@@ -82,7 +87,9 @@ class Child {
 // The cores this process may use, in order.
 [[nodiscard]] std::vector<int> allowed_cores();
 
-// Opens the gate when `children` are all ready, calls time after `seconds`, and returns what each reports.
-[[nodiscard]] std::vector<Outcome> run_together(Gate& gate, std::vector<Child>& children, double seconds);
+// Opens the gate when `children` are all ready, calls time after `seconds`, and returns what each reports. `arrival_count`:
+// how many have to arrive, if it is not one for each child.
+[[nodiscard]] std::vector<Outcome> run_together(Gate& gate, std::vector<Child>& children, double seconds,
+                                                int arrival_count = 0);
 
 }  // namespace bench

@@ -15,10 +15,14 @@ import statistics
 import subprocess
 
 import containers
+import loads
+import standing
 from summary import Run, median, mib, million, phase_table, ratio_table, spread, summarise_phases, summary, table
 
-PHASES = ["insert", "read", "miss", "overwrite", "erase", "iterate"]
+PHASES = ["insert", "read", "miss", "overwrite", "erase", "erase_rest", "iterate"]
 PARTS = {"point": "Tables", "ordered": "Collections", "lists": "Lists", "documents": "Documents"}
+SYSTEM_KEYS = ("part", "system", "version", "kind", "settings", "readers_are", "writers_are", "record_count_max",
+               "round_count_max")
 CHUNK_SIZE = 16 << 20  # by which a store grows at most at once
 
 # How many times as fast as the peer, per operation.
@@ -36,9 +40,10 @@ UNDISTURBED_SHARE_MIN = 0.95  # of its core, that every reader of an undisturbed
 
 def summarise_sizes(run):
     """Sizes after the load, in bytes and relative to the bytes of keys and values."""
-    content = run.settings["record_count"] * (run.settings["key_size"] + run.settings["value_size"])
+    record_size = run.settings["key_size"] + run.settings["value_size"]
     sizes = {}
     for system in run.names("store"):
+        content = run.record_count(system) * record_size
         opened, closed = run.good("point", system), run.good("load", system)
         entry = {}
         for state, lines in (("open", opened), ("closed", closed)):
@@ -48,7 +53,7 @@ def summarise_sizes(run):
                 entry[state]["allocated_ratio"] = (line["data_allocated"] + line["side_allocated"]) / content
         if entry:
             sizes[system] = entry
-    return {"content": content, "systems": sizes}
+    return {"content": run.settings["record_count"] * record_size, "systems": sizes}
 
 
 def summarise_readers(run):
@@ -203,6 +208,16 @@ def machine_of(run, work_filesystem):
 
 # ---- Markdown -------------------------------------------------------------------------------------------------------
 
+def limits(system, record_count):
+    """What a system did less of than the others."""
+    out = ""
+    if system["record_count_max"] < record_count:
+        out += f"; {system['record_count_max']:,.0f} records, which favours it"
+    if system["round_count_max"] == 1:
+        out += "; in the first round only"
+    return out
+
+
 def markdown(s):
     settings = s["settings"]
     out = ["# Benchmark" + (" (quick)" if s["quick"] else "") + "\n"]
@@ -224,6 +239,12 @@ def markdown(s):
         out += [f"- {e['section']}, {e['system']}, {e.get('what', '')}: {e['error']}" for e in s["errors"]]
         out.append("")
 
+    if s["missing"]:
+        out.append("## Missing peers\n")
+        out += [f"- **{name}**: {reason}." for name, reason in s["missing"].items()]
+        out.append("")
+    out += standing.behind_markdown(s["standing"])
+
     out.append("## Targets\n")
     met = {True: "met", False: "**missed**", None: "not measured"}
     out.append(table(["target", "bound", "measured", ""],
@@ -232,16 +253,20 @@ def markdown(s):
 
     if s["point"]:
         out.append(f"## Tables: one operation, ns\n\n{settings['record_count']:,} records, keys of {settings['key_size']} bytes, "
-                   "values "
-                   f"of {settings['value_size']}; one process on one core; one commit per operation, nothing synced. Median "
+                   f"values of {settings['value_size']}; one process on one core; one commit per operation, nothing synced. Median "
                    f"of {settings['round_count']} rounds (min-max), net of the control's loop and key generation.\n")
         out.append(phase_table(s["point"], PHASES))
         if s["ratios"]:
             out.append(ratio_table(s["ratios"], PHASES))
-        out.append("erase: half of the records, in random order. iterate: all records, each value touched, per record.\n")
+        out.append("erase: half of the records, in random order; erase_rest: the others, to the last one. iterate: all records, "
+                   "each value touched, per record.\n")
+        out += [f"Of each operation of {name}, {ns:.0f} ns are the call from C into its language and back, measured with one "
+                "that does nothing; they are not subtracted.\n" for name, ns in s["call_ns"].items()]
 
+    out += loads.memory_markdown(s["memory"])
     if s["sizes"]["systems"]:
-        out.append(f"## File size after the load\n\nKeys and values: {mib(s['sizes']['content'])} MiB. Allocated is what the file "
+        out.append(f"## File size after the load\n\nKeys and values: {mib(s['sizes']['content'])} MiB (less where there are "
+                   f"fewer records). Allocated is what the file "
                    "system gave; the ratio is of all allocated bytes, side files included.\n")
         rows = []
         for name, states in s["sizes"]["systems"].items():
@@ -251,23 +276,30 @@ def markdown(s):
         out.append(table(["store", "apparent MiB", "allocated MiB", "side files MiB", "ratio"], rows))
 
     out += containers.markdown(s["containers"], settings)
+    sharing = {key: {e["system"]: e["writers_are"] for e in s["systems"] if e["part"] == part and e["kind"] == "store"}
+               for key, part in (("systems", "point"), ("ordered", "ordered"))}
+    out += loads.ycsb_markdown(s["ycsb"], settings, sharing)
+    out += loads.scale_markdown(s["scale"], settings)
+    readers_are = {e["system"]: e["readers_are"] for e in s["systems"] if e["part"] == "point"}
 
     if s["readers"]:
-        out.append("## Two readers\n\nMillion random reads a second by one process, and by two on a core each. The control reads "
+        out.append("## Two readers\n\nMillion random reads a second by one reader, and by two on a core each. The control reads "
                    f"{settings['control_miss_count']} dependent random words of a private array of "
                    f"{mib(settings['control_array_size'])} MiB per operation: what the machine itself allows. Core share: the "
                    "least share of its core that any reader got; below 0.95 the run was disturbed, and the gain by "
                    "processor time tells more.\n")
-        rows = [[name, million(e["one_op_per_s"]), million(e["two_op_per_s"]), spread(e["gain"], "{:.2f}"),
+        rows = [[name, "processes" if name == "control" else readers_are[name], million(e["one_op_per_s"]),
+                    million(e["two_op_per_s"]), spread(e["gain"], "{:.2f}"),
                  spread(e["gain_by_cpu_time"], "{:.2f}"), f"{e['cpu_share_min']:.2f}"] for name, e in s["readers"].items()]
-        out.append(table(["system", "one", "two", "gain", "gain by processor time", "core share"], rows))
+        out.append(table(["system", "readers are", "one", "two", "gain", "gain by processor time", "core share"], rows))
 
     if s["writer"]:
-        out.append("## Two readers and a writer\n\nThree processes on two cores; million operations a second, both readers "
+        out.append("## Two readers and a writer\n\nThree workers on two cores; million operations a second, both readers "
                    "together; the writer overwrites random records, one commit each.\n")
-        rows = [[name, million(e["read_per_s"]), million(e["write_per_s"]), mib(e["data_allocated"]["max"])]
+        rows = [[name, sharing["systems"][name], million(e["read_per_s"]), million(e["write_per_s"]),
+                    mib(e["data_allocated"]["max"])]
                 for name, e in s["writer"].items()]
-        out.append(table(["system", "reads", "writes", "file afterwards MiB"], rows))
+        out.append(table(["system", "workers are", "reads", "writes", "file afterwards MiB"], rows))
 
     if s["growth"]:
         out.append(f"## Growth of Utan's file\n\n{settings['growth_overwrite_count']:,} random overwrites after the load, no "
@@ -277,16 +309,19 @@ def markdown(s):
         out.append(table(["case", "loaded MiB", "afterwards MiB", "ratio", "ns per overwrite"], rows))
 
     if s["open"]:
-        out.append(f"## Opening and reading one record, ms\n\nIn a new process; median of {settings['open_count']} (min-max). "
-                   "After SIGKILL: a process that was writing was killed before each.\n")
+        out.append(f"## Opening and reading one record, ms\n\nIn a new process; median of {settings['open_count']} (min-max), or "
+                   "of as many as three seconds allow. After SIGKILL: a process that was writing was killed before each.\n")
         rows = [[name, spread(e["after_clean_close"], "{:.3f}"), spread(e["after_kill"], "{:.3f}")]
                 for name, e in s["open"].items()]
         out.append(table(["store", "after a clean close", "after SIGKILL"], rows))
 
+    out += standing.all_markdown(s["standing"])
+
     out.append("## Settings\n")
     for part, name in PARTS.items():
         out.append(f"{name}:\n")
-        out += [f"- **{e['system']}**{' ' * bool(e['version'])}{e['version']}: {e['settings']}."
+        counts = [e["record_count_max"] for e in s["systems"] if e["part"] == part]
+        out += [f"- **{e['system']}**{' ' * bool(e['version'])}{e['version']}: {e['settings']}{limits(e, max(counts))}."
                 for e in s["systems"] if e["part"] == part]
         out.append("")
     return "\n".join(out) + "\n"
@@ -311,7 +346,9 @@ def main():
         "revision": output_of("git", "describe", "--always", "--dirty"),
         "machine": machine_of(run, arguments.work_filesystem),
         "settings": settings,
-        "systems": [{key: line[key] for key in ("part", "system", "version", "kind", "settings")} for line in run.systems],
+        "systems": [{key: line[key] for key in SYSTEM_KEYS} for line in run.systems],
+        "missing": run.missing,
+        "call_ns": {line["system"]: line["call_ns"] for line in run.lines if "call_ns" in line},
         "errors": run.errors,
         "point": point,
         "ratios": ratios,
@@ -321,7 +358,11 @@ def main():
         "writer": summarise_writer(run),
         "growth": summarise_growth(run),
         "open": summarise_open(run),
+        "ycsb": loads.summarise_ycsb(run),
+        "scale": loads.summarise_scale(run),
+        "memory": loads.summarise_memory(run),
     }
+    s["standing"] = standing.summarise(s)
     s["targets"] = targets_of(s)
     with open(arguments.json, "w", encoding="utf-8") as file:
         json.dump(s, file, indent=1)

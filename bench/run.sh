@@ -2,10 +2,12 @@
 # Builds and runs the benchmark and writes bench/results/latest.{md,json,png}, and of the Python package python.{md,json,png};
 # QUICK=1: quick.{md,json,png} and python-quick.{md,json,png}.
 #
-#   QUICK=1        fewer records and rounds, under four minutes in total
+#   QUICK=1        fewer records and rounds
+#   LARGE=1        section scale goes to ten million records, for systems that can in reasonable time
 #   WORK=DIR       where stores are made and removed again (bench/results/work)
-#   SYSTEMS=a,b    only these of utan,absl,unordered_map,map,vector,tkrzw,lmdb; of Python's: the first words of their names
-#   SECTIONS=a,b   only these of point,ordered,lists,documents,shared,growth,python
+#   SYSTEMS=a,b    only these of utan,absl,unordered_map,map,vector,tkrzw,lmdb,rocksdb,leveldb,sqlite,berkeleydb,
+#                  kyotocabinet,boost,pogreb; of Python's: the first words of their names
+#   SECTIONS=a,b   only these of point,ordered,ycsb,scale,lists,documents,shared,growth,python
 #   BENCH_DATE=T   the date that results carry (today)
 #   PEERS_ONLY=1   without Utan, to test the harness; without the section python
 #   PYTHON=P       the interpreter for the section python (python3)
@@ -53,21 +55,25 @@ measure_program() {
     build=build/release
     cmake --preset release -DUTAN_BENCH=ON >&2
   fi
-  cmake --build "$build" --target utan_bench utan_bench_harness_test utan_bench_containers_test >&2
+  cmake --build "$build" --target utan_bench utan_bench_harness_test utan_bench_containers_test \
+    utan_bench_scripts_test >&2
   program=$(find "$build" -type f -name utan_bench | head -n 1)
   "${program}_harness_test" >&2
   "${program}_containers_test" >&2
+  "${program}_scripts_test" >&2
 
   if [ -n "${QUICK:-}" ]; then
     name=quick
     report_options=--quick
-    set -- --records 200000 --overwrites 2000000 --rounds 3 --sharing-rounds 3 --seconds 0.5 \
-      --documents 10000 --container-rounds 2 --list-inserts 20000 --list-insert-seconds 0.3
+    set -- --records 100000 --overwrites 1000000 --rounds 2 --sharing-rounds 2 --seconds 0.3 --opens 5 \
+      --documents 10000 --container-rounds 1 --list-inserts 20000 --list-insert-seconds 0.3 \
+      --script-records 50000 --script-seconds 0.05 --scale-bytes 2097152
   else
     name=latest
     report_options=
     set --
   fi
+  if [ -n "${LARGE:-}" ]; then set -- "$@" --large 1; fi
   if [ -n "${SYSTEMS:-}$sections${PEERS_ONLY:-}" ]; then name=partial; fi
 
   raw=$work/raw.jsonl

@@ -16,15 +16,20 @@
 // record, byte for byte, outside the timed part.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <ctime>
+#include <functional>
 #include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
+#include "script.h"
+#include "sized.h"
 #include "workload.h"
 
 namespace bench {
@@ -35,7 +40,13 @@ enum class Access { create, write, read };
 struct Place {
   std::string directory;
   std::uint64_t record_count_max = 0;
+  std::size_t value_size = kValueSize;  // of each record, when not told otherwise
 };
+
+// What a peer with a cache of its own is given: room for all records with what a page wastes, so that none is read twice.
+[[nodiscard]] inline std::size_t cache_size(const Place& place) {
+  return std::max<std::size_t>(std::size_t{256} << 20, place.record_count_max * (place.value_size + 200));
+}
 
 struct Phase {
   double wall_ns = 0;
@@ -60,10 +71,12 @@ struct Expected {
 
 class Stopwatch {
  public:
-  Stopwatch() : wall_(now_ns(CLOCK_MONOTONIC)), cpu_(now_ns(CLOCK_PROCESS_CPUTIME_ID)) {}
+  // The processor time is that of the process, or with CLOCK_THREAD_CPUTIME_ID of the thread.
+  explicit Stopwatch(clockid_t cpu_clock = CLOCK_PROCESS_CPUTIME_ID)
+      : cpu_clock_(cpu_clock), wall_(now_ns(CLOCK_MONOTONIC)), cpu_(now_ns(cpu_clock)) {}
   [[nodiscard]] Phase phase(std::uint64_t op_count) const {
     const double wall = now_ns(CLOCK_MONOTONIC);
-    return {wall - wall_, now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_, op_count};
+    return {wall - wall_, now_ns(cpu_clock_) - cpu_, op_count};
   }
   [[nodiscard]] static double now_ns(clockid_t clock) {
     timespec t{};
@@ -72,6 +85,7 @@ class Stopwatch {
   }
 
  private:
+  clockid_t cpu_clock_;
   double wall_;
   double cpu_;
 };
@@ -105,6 +119,20 @@ class Runner {
   virtual void write_step(const Mixed& mixed, std::uint64_t& random) = 0;
   // Reads one record whole.
   virtual void read_one(RecordNumber record, Version version_max) = 0;
+
+  // Not timed: every record must have one of its candidates as its value, and those inserted later must be there.
+  virtual void check(const Candidates& candidates) = 0;
+  // Plays a script until it is told to stop, see script.h. Throws if a value was not whole, or not of its record.
+  virtual Played play(const Script& script, const std::function<bool()>& is_over) = 0;
+
+  // For another thread of this process: a runner of the store that this one has open. It is not closed, but destroyed
+  // before this one is closed.
+  [[nodiscard]] virtual std::unique_ptr<Runner> sibling() = 0;
+
+  // Section scale: a worker's share of the records, timed; random ones of all, timed; and every one, compared.
+  virtual Phase insert_sized(const SizedValues& values, const Share& share) = 0;
+  virtual Phase read_sized(const SizedValues& values, std::span<const std::uint32_t> order) = 0;
+  virtual void check_sized(const SizedValues& values, std::uint64_t record_count) = 0;
 };
 
 [[noreturn]] inline void fail(const std::string& what) { throw std::runtime_error(what); }
@@ -113,6 +141,18 @@ class Runner {
 template <class Adapter>
 concept ControlAdapter = requires(Adapter a) {
   a.answer(true, std::uint64_t{0});
+};
+
+// What goes in the order of the keys.
+template <class Adapter>
+concept OrderedAdapter = requires(Adapter a) {
+  a.batch_begin();
+};
+
+// What the threads of one process may share.
+template <class Adapter>
+concept JoiningAdapter = requires(Adapter a, const Adapter& first) {
+  a.join(first);
 };
 
 // `Interface` is Runner or what adds phases to it.
@@ -235,6 +275,84 @@ class RunnerOf : public Interface {
     (void)iterate(expected);
   }
 
+  void check(const Candidates& candidates) override {
+    if constexpr (ControlAdapter<Adapter>) return;
+    for (RecordNumber i = 0; i < candidates.record_count(); ++i)
+      check_one(i, candidates.first(i), candidates.second(i));
+    for (const RecordNumber record : candidates.inserted()) check_one(record, 0, 0);
+    std::uint64_t count = 0;
+    adapter_.each([&count](std::string_view, std::string_view) { ++count; });
+    const std::uint64_t count_expected = candidates.record_count() + candidates.inserted().size();
+    if (count != count_expected) {
+      fail("check: " + std::to_string(count) + " records instead of " + std::to_string(count_expected));
+    }
+  }
+
+  Played play(const Script& script, const std::function<bool()>& is_over) override {
+    answer(true, kScanLengthMax / 2);
+    ScriptPlayer<Adapter> player(workload_, adapter_, script);
+    const Stopwatch watch;
+    do {
+      player.step();
+    } while (!is_over());
+    Played played = player.played();
+    const Phase phase = watch.phase(played.op_count);
+    played.wall_ns = phase.wall_ns;
+    if constexpr (!ControlAdapter<Adapter>) {
+      if (played.wrong_count != 0) {
+        fail("script: " + std::to_string(played.wrong_count) + " reads were not what they must be");
+      }
+    }
+    return played;
+  }
+
+  Phase insert_sized(const SizedValues& values, const Share& share) override {
+    std::uint64_t count = 0;
+    const Stopwatch watch;
+    for (RecordNumber i = share.worker; i < share.record_count; i += share.worker_count, ++count) {
+      const Key key = workload_.key(i);
+      adapter_.put(key.view(), values.value(i));
+    }
+    return watch.phase(count);
+  }
+
+  Phase read_sized(const SizedValues& values, std::span<const std::uint32_t> order) override {
+    answer(true, 0);
+    std::uint64_t sum = 0;
+    std::uint64_t found_count = 0;
+    const Stopwatch watch;
+    for (const std::uint32_t record : order) {
+      const Key key = workload_.key(record);
+      found_count += adapter_.get(key.view(), [&sum](std::string_view value) { sum += touch_lines(value); });
+    }
+    const Phase phase = watch.phase(order.size());
+    if constexpr (ControlAdapter<Adapter>) return phase;
+    for (const std::uint32_t record : order) sum -= touch_lines(values.value(record));
+    if (found_count != order.size()) fail("read: a loaded key was not found");
+    if (sum != 0) fail("read: the bytes touched are not those that were written");
+    return phase;
+  }
+
+  void check_sized(const SizedValues& values, std::uint64_t record_count) override {
+    if constexpr (ControlAdapter<Adapter>) return;
+    for (RecordNumber i = 0; i < record_count; ++i) {
+      bool is_right = false;
+      const auto compare = [&](std::string_view value) { is_right = value == values.value(i); };
+      if (!adapter_.get(workload_.key(i).view(), compare)) fail("check: record " + std::to_string(i) + " is missing");
+      if (!is_right) fail("check: record " + std::to_string(i) + " has a wrong value");
+    }
+  }
+
+  std::unique_ptr<Runner> sibling() override {
+    if constexpr (JoiningAdapter<Adapter>) {
+      std::unique_ptr<RunnerOf> other = make_another();
+      other->adapter_.join(adapter_);
+      return other;
+    } else {
+      fail("this system is not for several threads");
+    }
+  }
+
   void read_step(const Mixed& mixed, std::uint64_t& random) override {
     answer(true, 0);
     std::uint64_t sum = 0;
@@ -276,12 +394,34 @@ class RunnerOf : public Interface {
     if constexpr (ControlAdapter<Adapter>) adapter_.answer(is_found, count);
   }
 
+  // A closed one of the same class.
+  virtual std::unique_ptr<RunnerOf> make_another() {
+    if constexpr (std::is_same_v<Interface, Runner>) return std::make_unique<RunnerOf>(workload_);
+    return nullptr;  // not reached: what adds to the interface overrides this
+  }
+
   Workload workload_;
   Adapter adapter_;
 
  private:
+  // The record is there, with one of two versions.
+  void check_one(RecordNumber record, Version first, Version second) {
+    bool is_right = false;
+    const bool is_found = adapter_.get(workload_.key(record).view(), [&](std::string_view value) {
+      is_right = workload_.value(record, first).view() == value || workload_.value(record, second).view() == value;
+    });
+    if (!is_found) fail("check: record " + std::to_string(record) + " is missing");
+    if (!is_right) fail("check: record " + std::to_string(record) + " has a wrong value");
+  }
+
   volatile std::uint64_t sum_ = 0;  // keeps the reads of read_step
 };
+
+// Peers that take long, or are many, take part in the first round only, so that a run has an end.
+inline constexpr unsigned kPeerRoundCount = 1;
+inline constexpr unsigned kRoundCountMax = ~0u;
+// As many records as those hold that take several microseconds for each. It favours them: less memory is touched.
+inline constexpr std::uint64_t kSlowRecordCount = 200'000;
 
 enum class SystemKind { control, memory, store };
 
@@ -294,10 +434,21 @@ struct SystemOf {
   std::string settings;
   Kind kind = Kind::store;
   bool shares_readers = false;  // several processes may read at once
-  bool shares_writer = false;   // one may write while others read
+  bool shares_writer = false;   // and write, too
+  bool shares_threads = false;  // several threads of one process may do all: the adapter has join()
+  bool survives_kill = true;    // can be opened after a process was killed that had it open
+  unsigned round_count_max = kRoundCountMax;
+  std::uint64_t record_count_max = ~std::uint64_t{0};
+  double (*call_ns)() = nullptr;  // measures what a call that does nothing costs, where it goes to another language
   std::unique_ptr<RunnerType> (*make)(const Workload&) = nullptr;
 };
 using System = SystemOf<Runner>;
+
+// How many records a system holds, of those that are asked for.
+template <class RunnerType>
+[[nodiscard]] std::uint64_t record_count_of(const SystemOf<RunnerType>& system, std::uint64_t record_count) {
+  return std::min(record_count, system.record_count_max);
+}
 
 template <class Adapter>
 std::unique_ptr<Runner> make_runner(const Workload& workload) {

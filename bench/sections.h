@@ -24,11 +24,19 @@ struct Settings {
   std::uint64_t document_count = 100'000;
   std::uint64_t list_insert_count_max = 100'000;
   double list_insert_seconds_max = 1.0;
-  unsigned round_count = 5;            // of section point
-  unsigned container_round_count = 3;  // of sections ordered, lists, documents
-  unsigned sharing_round_count = 5;
+  unsigned round_count = 3;            // of section point
+  unsigned container_round_count = 2;  // of sections ordered, lists, documents
+  unsigned sharing_round_count = 3;
   unsigned open_count = 20;
-  double sharing_seconds = 2.0;
+  double sharing_seconds = 1.0;
+  std::uint64_t script_record_count = 1'000'000;  // of section ycsb
+  unsigned script_repeat_count = 3;               // of each script
+  double script_seconds = 0.2;                    // of each
+  bool is_large = false;                          // section scale goes to ten million records
+  std::uint64_t scale_bytes = 16u << 20;          // of values, of each size
+  // A system for which inserting would take longer than this, judged by the step before, is left out of a step.
+  double scale_seconds_max = 2.5;
+  double large_seconds_max = 100;
   std::uint64_t control_array_size = 160u << 20;  // bytes, of each process
   unsigned control_miss_count = 3;                // dependent misses of one operation of the sharing control
   std::uint64_t seed = 42;
@@ -75,7 +83,11 @@ void run_point(Bench& bench);
 void run_ordered(Bench& bench);
 void run_lists(Bench& bench);
 void run_documents(Bench& bench);
-// Two reading processes against one; two readers and a writer; opening. Stores are loaded once and then used by all three.
+// Mixed loads of the Yahoo! Cloud Serving Benchmark, by one worker and by two.
+void run_ycsb(Bench& bench);
+// Tables of a thousand to a million records (ten, if large), and values of eight bytes to a mebibyte.
+void run_scale(Bench& bench);
+// Two readers against one; two readers and a writer; opening. Stores are loaded once and then used by all three.
 void run_shared(Bench& bench);
 // How the file grows under steady overwriting; Utan only.
 void run_growth(Bench& bench);
@@ -101,6 +113,9 @@ void settle(const std::string& directory);
 void report_phase(Reporter& reporter, const std::string& name, const Phase& phase);
 // sizes_of, each number's name behind `prefix`.
 void report_sizes(Reporter& reporter, const std::string& prefix, const std::string& directory);
+// The most memory that was resident in this process so far, and what of it now is its own, not a file's. In bytes; what the
+// control reports is what the benchmark itself takes.
+void report_memory(Reporter& reporter, const std::string& prefix);
 // How often something else was at work on this process's core, and how often a page had to be read.
 void report_disturbance(Reporter& reporter);
 
@@ -110,6 +125,7 @@ void take_turns(Bench& bench, const std::string& section, const std::vector<Syst
                 Measure&& measure) {
   for (unsigned round = 0; round < round_count; ++round) {
     for (const SystemType& system : systems) {
+      if (round >= system.round_count_max) continue;
       bench.say(section + ", round " + std::to_string(round + 1) + ", " + system.name);
       const std::string directory = fresh_directory(bench, section);
       Child child([&](Reporter& reporter) { measure(system, directory, reporter); }, {bench.cores.back()});

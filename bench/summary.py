@@ -1,4 +1,4 @@
-"""What report.py and containers.py share: reading a run, medians and spreads, tables in Markdown."""
+"""What the parts of the report share: reading a run, medians and spreads, tables in Markdown."""
 
 import json
 import statistics
@@ -23,11 +23,16 @@ class Run:
             self.lines = [json.loads(line) for line in file]
         self.settings = dict(next(line for line in self.lines if line["section"] == "run"))
         self.systems = [line for line in self.lines if line["section"] == "system"]
+        self.missing = {line["system"]: line["reason"] for line in self.lines if line["section"] == "missing"}
         self.errors = [line for line in self.lines if "error" in line]
 
     def names(self, *kinds, part="point"):
         """The systems of these kinds in a part of the benchmark: point (and shared), ordered, lists, documents."""
         return [line["system"] for line in self.systems if line["part"] == part and line["kind"] in kinds]
+
+    def record_count(self, system, part="point"):
+        """How many records a system held."""
+        return next(line["record_count_max"] for line in self.systems if line["part"] == part and line["system"] == system)
 
     def good(self, section, system, what=None):
         return [line for line in self.lines if line["section"] == section and line["system"] == system

@@ -1,6 +1,7 @@
 // The systems under test, each defined in its own file in adapters/.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "document_runner.h"
@@ -29,6 +30,32 @@ ListSystem lmdb_list_system();
 DocumentSystem control_document_system();
 DocumentSystem lmdb_document_system();
 
+// Peers that are measured where they were found when the benchmark was built: adapters/peers.cc.in has the lists.
+System rocksdb_system();
+System leveldb_system();
+System sqlite_system();
+System berkeleydb_system();
+System kyotocabinet_system();
+System boost_system();
+System pogreb_system();
+
+OrderedSystem rocksdb_ordered_system();
+OrderedSystem leveldb_ordered_system();
+OrderedSystem sqlite_ordered_system();
+OrderedSystem berkeleydb_ordered_system();
+OrderedSystem kyotocabinet_ordered_system();
+OrderedSystem boost_ordered_system();
+
+std::vector<System> found_systems();
+std::vector<OrderedSystem> found_ordered_systems();
+
+// A peer that could not be had, and why. The report names it.
+struct MissingPeer {
+  std::string name;
+  std::string reason;
+};
+std::vector<MissingPeer> missing_peers();
+
 #ifdef UTAN_BENCH_HAS_UTAN
 System utan_system();
 OrderedSystem utan_ordered_system();
@@ -38,19 +65,25 @@ DocumentSystem utan_document_system();
 
 // The control first, then Utan (if it is built in), then its peers.
 inline std::vector<System> all_systems() {
-  return {control_system(),
+  std::vector<System> systems = {control_system(),
 #ifdef UTAN_BENCH_HAS_UTAN
-          utan_system(),
+                                 utan_system(),
 #endif
-          absl_system(),    std_system(), tkrzw_system(), lmdb_system()};
+                                 absl_system(),    std_system(), tkrzw_system(), lmdb_system()};
+  const std::vector<System> found = found_systems();
+  systems.insert(systems.end(), found.begin(), found.end());
+  return systems;
 }
 
 inline std::vector<OrderedSystem> all_ordered_systems() {
-  return {control_ordered_system(),
+  std::vector<OrderedSystem> systems = {control_ordered_system(),
 #ifdef UTAN_BENCH_HAS_UTAN
-          utan_ordered_system(),
+                                        utan_ordered_system(),
 #endif
-          std_ordered_system(), tkrzw_ordered_system(), lmdb_ordered_system()};
+                                        std_ordered_system(), tkrzw_ordered_system(), lmdb_ordered_system()};
+  const std::vector<OrderedSystem> found = found_ordered_systems();
+  systems.insert(systems.end(), found.begin(), found.end());
+  return systems;
 }
 
 inline std::vector<ListSystem> all_list_systems() {

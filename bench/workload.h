@@ -39,6 +39,15 @@ using Version = std::uint64_t;
   return ((random >> 32) * limit) >> 32;
 }
 
+// The number of which mix() made `x`: its steps backwards.
+[[nodiscard]] constexpr std::uint64_t unmix(std::uint64_t x) noexcept {
+  x = (x ^ (x >> 31) ^ (x >> 62)) * 0x319642b2d24d8ec3u;  // the inverses of the factors modulo 2^64
+  x = (x ^ (x >> 27) ^ (x >> 54)) * 0x96de1b173f119089u;
+  x = x ^ (x >> 30) ^ (x >> 60);
+  return x - 0x9e3779b97f4a7c15u;
+}
+static_assert(unmix(mix(0)) == 0 && unmix(mix(0x123456789abcdef0u)) == 0x123456789abcdef0u);
+
 struct Key {
   std::array<std::uint64_t, 2> words;
   [[nodiscard]] std::string_view view() const noexcept {
@@ -98,6 +107,14 @@ class Workload {
   [[nodiscard]] bool is_whole(RecordNumber record, std::string_view bytes, Version version_max) const noexcept {
     const Version version = version_of(record, bytes);
     return version <= version_max && value(record, version).view() == bytes;
+  }
+
+  // Are these the key and the loaded value (version 0) of one record, whichever it is?
+  [[nodiscard]] bool is_loaded(std::string_view key_bytes, std::string_view bytes) const noexcept {
+    std::uint64_t first = 0;
+    if (bytes.size() >= sizeof first) std::memcpy(&first, bytes.data(), sizeof first);
+    const RecordNumber record = unmix(first) ^ value_seed_;
+    return key(record).view() == key_bytes && value(record, 0).view() == bytes;
   }
 
  private:

@@ -21,6 +21,8 @@ OrderedSystem lmdb_ordered_system() {
           .settings = std::string(kLmdbSettings) +
                       "; one cursor for all scans; sorted records are loaded by a cursor with MDB_APPEND",
           .kind = System::Kind::store,
+          .shares_readers = true,
+          .shares_writer = true,
           .make = make_ordered_runner<Lmdb>};
 }
 

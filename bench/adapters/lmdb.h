@@ -27,7 +27,8 @@ class Lmdb {
   void open(const Place& place, Access access) {
     lmdb_must(mdb_env_create(&env_));
     // The map is an address range and, with MDB_WRITEMAP, the apparent size of a sparse file: large costs nothing.
-    lmdb_must(mdb_env_set_mapsize(env_, std::max<std::size_t>(std::size_t{1} << 30, place.record_count_max * 4096)));
+    lmdb_must(mdb_env_set_mapsize(
+        env_, std::max<std::size_t>(std::size_t{1} << 30, place.record_count_max * (4096 + 2 * place.value_size))));
     // MDB_WRITEMAP with MDB_NOSYNC is what its documentation calls fastest: no write call, nothing flushed. (Without
     // MDB_WRITEMAP a commit takes 12 us.) The other flags are measured to be worth little.
     const unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NOSYNC | MDB_NOMETASYNC | MDB_NORDAHEAD | MDB_NOMEMINIT |

@@ -5,6 +5,7 @@
 #include <tkrzw_dbm_hash.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -51,17 +52,22 @@ class TkrzwEachReader final : public tkrzw::DBM::RecordProcessor {
 template <class Dbm>
 class TkrzwStore {
  public:
-  void close() { tkrzw_must(dbm_.Close()); }
+  // For another thread: the database that `first` has opened.
+  void join(const TkrzwStore& first) { dbm_ = first.dbm_; }
+  void close() {
+    tkrzw_must(dbm_->Close());
+    dbm_.reset();
+  }
 
-  void put(std::string_view key, std::string_view value) { tkrzw_must(dbm_.Set(key, value)); }
+  void put(std::string_view key, std::string_view value) { tkrzw_must(dbm_->Set(key, value)); }
   template <class Use>
   bool get(std::string_view key, Use&& use) {
     TkrzwReader<std::remove_reference_t<Use>> reader(use);
-    tkrzw_must(dbm_.Process(key, &reader, false));
+    tkrzw_must(dbm_->Process(key, &reader, false));
     return reader.is_found();
   }
   bool erase(std::string_view key) {
-    const tkrzw::Status status = dbm_.Remove(key);
+    const tkrzw::Status status = dbm_->Remove(key);
     if (status == tkrzw::Status::NOT_FOUND_ERROR) return false;
     tkrzw_must(status);
     return true;
@@ -69,7 +75,7 @@ class TkrzwStore {
   template <class Use>
   void each(Use&& use) {
     TkrzwEachReader<std::remove_reference_t<Use>> reader(use);
-    tkrzw_must(dbm_.ProcessEach(&reader, false));
+    tkrzw_must(dbm_->ProcessEach(&reader, false));
   }
 
  protected:
@@ -86,10 +92,11 @@ class TkrzwStore {
   }
   void open_file(const std::string& path, Access access, const Tuning& tuning) {
     const std::int32_t options = access == Access::create ? tkrzw::File::OPEN_TRUNCATE : tkrzw::File::OPEN_NO_CREATE;
-    tkrzw_must(dbm_.OpenAdvanced(path, access != Access::read, options, tuning));
+    dbm_ = std::make_shared<Dbm>();
+    tkrzw_must(dbm_->OpenAdvanced(path, access != Access::read, options, tuning));
   }
 
-  Dbm dbm_;
+  std::shared_ptr<Dbm> dbm_;
 };
 
 }  // namespace bench

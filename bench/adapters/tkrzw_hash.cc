@@ -32,6 +32,7 @@ System tkrzw_system() {
               "read in place by Process",
           .kind = System::Kind::store,
           .shares_readers = true,
+          .shares_threads = true,
           .make = make_runner<TkrzwHash>};
 }
 

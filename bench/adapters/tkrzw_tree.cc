@@ -31,7 +31,7 @@ class TkrzwTree : public TkrzwStore<tkrzw::TreeDBM> {
 
   // `processor` gets `count` records from `low` on, or all that there are.
   void walk(std::string_view low, std::uint64_t count, tkrzw::DBM::RecordProcessor* processor, bool is_writing) {
-    const auto iterator = dbm_.MakeIterator();
+    const auto iterator = dbm_->MakeIterator();
     tkrzw_must(iterator->Jump(low));
     for (; count > 0; --count) {
       const tkrzw::Status status = iterator->Process(processor, is_writing);
@@ -115,6 +115,7 @@ OrderedSystem tkrzw_ordered_system() {
           "TreeDBM, pages of 8,130 bytes (default), all of them cached in memory and written when closed, update in "
           "place, no CRC, no compression, restore mode NOOP; sorted records are set one by one",
       .kind = System::Kind::store,
+      .shares_threads = true,
       .make = make_ordered_runner<TkrzwTree>};
 }
 

@@ -83,6 +83,8 @@ OrderedSystem utan_ordered_system() {
           .settings = std::string("Collection, ") + kUtanSettings +
                       "; read in place; sorted records are collected in a utan_data and loaded by utan_update",
           .kind = System::Kind::store,
+          .shares_readers = true,
+          .shares_writer = true,
           .make = make_ordered_runner<UtanCollection>};
 }
 
