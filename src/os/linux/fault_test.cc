@@ -112,8 +112,13 @@ volatile char* foreign_page() {
 }
 
 TEST_F(FaultTest, AFaultOfOthersEndsTheProcessAsBefore) {
-  EXPECT_EQ(end_of_child([] { static_cast<void>(foreign_page()[0]); }), SIGBUS);
-  EXPECT_EQ(end_of_child([] { ::raise(SIGBUS); }), SIGBUS) << "one that is sent, too";
+#if defined(__SANITIZE_ADDRESS__)
+  const int expected = -1;  // whose own handler was there first, and reports it
+#else
+  const int expected = SIGBUS;
+#endif
+  EXPECT_EQ(end_of_child([] { static_cast<void>(foreign_page()[0]); }), expected);
+  EXPECT_EQ(end_of_child([] { ::raise(SIGBUS); }), expected) << "one that is sent, too";
 }
 
 TEST_F(FaultTest, AnEarlierHandlerIsCalledForTheFaultsOfOthers) {
