@@ -289,6 +289,8 @@ class Detour final : public os::System {
   std::optional<os::BootId> boot_id() override { return real_.boot_id(); }
   std::uint32_t process_id() override { return real_.process_id(); }
   Result<void> random(std::span<std::byte> bytes) override { return real_.random(bytes); }
+  Result<std::unique_ptr<os::Mapping>> private_memory(ByteCount size) override { return real_.private_memory(size); }
+  std::optional<std::string> environment(const char* name) override { return real_.environment(name); }
   ByteCount address_space_max() override { return real_.address_space_max(); }
   void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, Nanoseconds time_max) override {
     real_.futex_wait(word, expected, time_max);

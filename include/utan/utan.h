@@ -159,12 +159,19 @@ typedef struct utan_open_options {
   uint64_t chunk_size;  /* most bytes the file grows by at once; 64 KiB to 1 GiB; 0: keep (new stores: 16 MiB) */
   uint32_t permissions; /* of a new file, before umask; 0: 0666 */
   uint32_t timeout_ms;  /* how long to wait for one who creates or recovers the store; 0: 10,000 */
+  /* 1: also on a file system that other machines, or the host of this one, can reach, where nothing keeps two machines from
+   * damaging the store; 0: UTAN_UNSUPPORTED there, unless UTAN_ANY_FILE_SYSTEM=1 is in the environment. */
+  uint32_t any_file_system;
+  uint32_t reserved; /* 0 */
 } utan_open_options;
 
 /* Opens the store at `path` (bytes, ended by NUL). `options` may be null. Opening an existing store writes nothing to it
  * and takes the same time whatever its size. The same file opened twice in a process shares one attachment. Beside it
  * lies PATH-lock, through which the processes that have it open work together: it is made when it is missing, means
  * nothing once all have closed the store, and must not be deleted, copied or replaced before.
+ * Where PATH-lock may not be made or written (a read-only medium or folder, another user's store), UTAN_READ_ONLY_MODE
+ * does without it while nobody has the store open to write: it reads the newest checkpoint, and that alone until the store
+ * is opened again. Calls give UTAN_IN_USE once somebody has written since and made a newer one.
  * Errors: UTAN_NOT_FOUND, UTAN_FORMAT, UTAN_VERSION, UTAN_CORRUPTION, UTAN_PERMISSION, UTAN_TIMEOUT, UTAN_NO_SPACE,
  * UTAN_INVALID, UTAN_IN_USE, UTAN_UNSUPPORTED, UTAN_IO. */
 UTAN_API utan_code utan_open(const char *path, const utan_open_options *options, utan_store **store);

@@ -205,6 +205,7 @@ struct Options {
   std::uint64_t chunk_size = 0;   // most bytes the file grows by at once; 0: what the store has (16 MiB)
   std::uint32_t permissions = 0;  // of a new file, before umask; 0: 0666
   std::uint32_t timeout_ms = 0;   // how long to wait for one who creates or recovers it; 0: 10,000
+  bool any_file_system = false;   // also on one that other machines can reach (utan_open_options)
 };
 
 // An open store, or a snapshot of one. Closed when its last handle, of whatever kind, is gone.
@@ -219,6 +220,7 @@ class Store {
     o.chunk_size = options.chunk_size;
     o.permissions = options.permissions;
     o.timeout_ms = options.timeout_ms;
+    o.any_file_system = options.any_file_system ? 1 : 0;
     utan_store* store = nullptr;
     detail::check(utan_open(path.c_str(), &o, &store));
     return Store(store);

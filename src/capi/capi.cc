@@ -131,6 +131,7 @@ utan_code utan_open(const char* path, const utan_open_options* options, utan_sto
     engine.chunk_size = o.chunk_size;
     if (o.permissions != 0) engine.permissions = o.permissions;
     if (o.timeout_ms != 0) engine.timeout = utan::milliseconds(o.timeout_ms);
+    engine.any_file_system = o.any_file_system != 0;
     Result<std::unique_ptr<Store>> opened = Store::open(utan::os::linux_system(), path, engine);
     if (!opened.ok()) return fail(opened.error());
     *store = new utan_store{std::move(opened).value()};

@@ -126,7 +126,8 @@ Result<Checked> check_open(const Store& store, bool alone, const utan::check::Pr
   return out;
 }
 
-// False: the store cannot be opened, `why`.
+// False: the store cannot be opened, `why`; or it can, and nobody sees that it is open: its file is looked at as one that
+// others may open meanwhile.
 Result<bool> check_by_opening(const char* path, const utan::check::Progress& progress, Checked& out, Error& why) {
   utan::commit::OpenOptions options;
   options.mode = utan::commit::OpenMode::read_only;
@@ -136,6 +137,11 @@ Result<bool> check_by_opening(const char* path, const utan::check::Progress& pro
     return false;
   }
   std::unique_ptr<Store> store = std::move(opened).value();
+  const Result<utan::commit::Session*> session = store->attachment().session();
+  if (session.ok() && session.value()->reads_alone()) {
+    UTAN_TRY(Store::close(std::move(store)));
+    return false;
+  }
   // A session that may write belongs to somebody in this process.
   Result<Checked> checked = check_open(*store, store->attachment().read_only(), progress);
   UTAN_TRY(Store::close(std::move(store)));

@@ -12,6 +12,8 @@
 #include "base/check.h"
 #include "base/step.h"
 #include "commit/create.h"
+#include "commit/new_coordination.h"
+#include "commit/place.h"
 #include "commit/session.h"
 #include "commit/thread.h"
 #include "format/nodes.h"
@@ -29,8 +31,6 @@ using format::Marked;
 
 namespace {
 
-constexpr std::uint64_t reservation_min = std::uint64_t{64} << 30;
-constexpr std::uint64_t reservation_factor = 16;
 // A recovered store numbers its commits from here on, so that what the lost ones wrote never looks like the present
 // (D3).
 constexpr std::uint64_t recovery_jump = std::uint64_t{1} << 40;
@@ -41,6 +41,9 @@ constexpr int looks_max = 100;
 // A coordination file in which more lines than these were used is not made anew in place: clearing it would cost more
 // than a new one.
 constexpr std::uint64_t cleared_line_count_max = 256;
+
+// What to do where a store cannot be opened any more.
+constexpr const char* take_a_copy = "; go back to a copy (`utan check` says what else is wrong)";
 
 bool commit_block_whole(const CommitBlock& block, std::uint64_t number) {
   return block.header.kind == format::Kind::commit && block.header.birth == number &&
@@ -69,26 +72,28 @@ class Opener {
   Result<std::shared_ptr<Session>> run() {
     if (options_.mode == OpenMode::fresh) {
       for (;;) {
-        UTAN_ASSIGN(const bool removed, remove_store(system_, path_));
+        UTAN_ASSIGN(const bool removed, remove_store(system_, path_, options_.any_file_system));
         if (removed) break;
       }
     }
     for (;;) {
       session_.reset(new Session(system_, path_));
       session_->read_only_ = options_.mode == OpenMode::read_only;
-      const Result<bool> attached = attempt();
-      if (!attached.ok()) return std::move(const_cast<Result<bool>&>(attached)).error().in(path_);
+      Result<bool> attached = attempt();
+      if (!attached.ok()) return named(std::move(attached).error(), path_);
       if (attached.value()) break;
       if (system_.monotonic_now() > deadline_) {
         return Error(Code::timeout,
                      path_ + ": somebody else is creating, recovering or replacing this store; gave up after " +
-                         std::to_string(options_.timeout.value / 1'000'000) + " ms");
+                         std::to_string(options_.timeout.value / 1'000'000) +
+                         " ms: try again, or look for a process that is stopped while it does so");
       }
       // Whoever waits holds no lock: somebody needs to be alone for a moment to make what all wait for.
       session_.reset();
       UTAN_TRY(back_off());
     }
     session_->unique_id_ = next_unique_id();
+    session_->quick_id_ = session_->reads_alone_ ? 0 : session_->unique_id_;
     session_->adopt_dead();
     session_->data_file_->unlock();
     return session_;
@@ -117,13 +122,25 @@ class Opener {
     Result<std::unique_ptr<os::File>> opened = system_.open(path_, access, os::Creation::existing, 0);
     if (!opened.ok()) {
       if (opened.code() != Code::not_found || (options_.mode != OpenMode::create && options_.mode != OpenMode::fresh)) {
-        return std::move(opened).error();
+        return cannot_open(std::move(opened).error(), path_, writes());
       }
-      UTAN_TRY(create_store(system_, path_, options_.chunk_size, options_.permissions));
+      UTAN_TRY(create_store(system_, path_, options_));
       return false;
     }
     session_->data_file_ = std::move(opened).value();
     os::File& file = *session_->data_file_;
+    UTAN_TRY(expect_local(system_, file, path_, options_.any_file_system));
+    if (!writes()) {
+      UTAN_ASSIGN(const os::Medium medium, file.medium());
+      if (medium.replaces_files && !written_once_) {
+        // Opened to write once, it has been replaced if ever, and what is opened to read then is what others write to.
+        written_once_ = true;
+        Result<std::unique_ptr<os::File>> for_writing =
+            system_.open(path_, os::Access::read_write, os::Creation::existing, 0);
+        stays_behind_ = !for_writing.ok();
+        return false;
+      }
+    }
     UTAN_ASSIGN(const bool locked, file.try_lock(os::LockMode::shared));
     if (!locked) return false;
     UTAN_ASSIGN(const os::FileStatus status, file.status());
@@ -135,22 +152,63 @@ class Opener {
     UTAN_TRY(read_header(status.size));
     session_->hash_seed_ = header_.hash_seed;
     UTAN_TRY(map_data(status.size));
+    // Who would go on to see the old file must not follow what others write into the new one.
+    Result<bool> attached =
+        stays_behind_ ? Result<bool>(Error(Code::permission, "cannot open " + path_ + " to write")) : take_part(status);
+    if (attached.code() == Code::permission && !writes()) attached = read_alone(std::move(attached).error());
+    if (!attached.ok()) return std::move(attached).error();
+    if (!attached.value()) return false;
+    UTAN_TRY(session_->apply_settings(options_));
+    return true;
+  }
 
+  // Takes a place among those who have the store open. Answers as attempt() does.
+  Result<bool> take_part(const os::FileStatus& status) {
     UTAN_ASSIGN(bool usable, open_coordination(status));
     if (!usable) {
       // Made under the exclusive lock, used under the shared one again; claim_entry looks whether it still is the one.
       UTAN_ASSIGN(const bool made, make_coordination_anew());
       // Whoever could not holds no lock now, and takes none: of several who convert theirs at once, the last is alone.
       if (!made) return false;
-      UTAN_ASSIGN(const bool locked_again, file.try_lock(os::LockMode::shared));
+      UTAN_ASSIGN(const bool locked_again, session_->data_file_->try_lock(os::LockMode::shared));
       if (!locked_again) return false;
       UTAN_ASSIGN(usable, open_coordination(status));
       if (!usable) return false;
     }
-    UTAN_ASSIGN(const bool claimed, claim_entry());
-    if (!claimed) return false;
-    UTAN_TRY(session_->apply_settings(options_));
+    return claim_entry();
+  }
+
+  // A reader who may not use the lock file needs none as long as nobody writes: he reads the newest checkpoint, with a
+  // coordination that is his alone. Nobody sees his pins. Who comes later to write may reuse blocks of that checkpoint once a
+  // newer one is durable: each operation first looks whether there is one (still_current).
+  Result<bool> read_alone(Error refusal) {
+    os::File& file = *session_->data_file_;
+    UTAN_ASSIGN(const bool others_write, file.others_hold_bytes_exclusively(0, format::process_entry_count));
+    if (others_write) return cannot_read_beside(std::move(refusal), path_);
+    // It may be held exclusively now, or have been given up for that in vain.
+    UTAN_ASSIGN(const bool locked, file.try_lock(os::LockMode::shared));
+    if (!locked) return false;
+    UTAN_ASSIGN(const os::FileStatus status, file.status());
+    UTAN_TRY(read_header(status.size));
+    UTAN_ASSIGN(const CheckpointSlot checkpoint, newest_checkpoint(status.size));
+    session_->lock_file_.reset();
+    UTAN_ASSIGN(session_->coordination_map_, system_.private_memory(ByteCount{format::coordination_size_max}));
+    session_->coordination_ = Coordination(session_->coordination_map_->data());
+    std::uint64_t incarnation = 0;
+    UTAN_TRY(system_.random(bytes_of(incarnation)));
+    UTAN_TRY(describe(session_->coordination_.fixed(), status, checkpoint, incarnation | 1, 0));
+    session_->reads_alone_ = true;
+    session_->owner_ = format::OwnerOfLine::make(0, 0);
+    session_->coordination_.entry(0).claim.store(1, std::memory_order_relaxed);  // relaxed: nobody else sees it
+    sign(session_->coordination_.entry(0));
+    session_->map_heap();
     return true;
+  }
+
+  void sign(format::ProcessEntry& entry) {
+    entry.process_id.store(system_.process_id(), std::memory_order_relaxed);
+    entry.started_ns.store(system_.wall_now().value, std::memory_order_relaxed);
+    entry.flags.store(writes() ? 0 : 1, std::memory_order_relaxed);
   }
 
   Result<void> read_header(ByteCount size) {
@@ -165,9 +223,7 @@ class Opener {
   }
 
   Result<void> map_data(ByteCount size) {
-    const std::uint64_t much = std::max(reservation_min, reservation_factor * size.value);
-    const std::uint64_t wanted = options_.reservation != 0 ? std::max(options_.reservation, size.value) : much;
-    UTAN_ASSIGN(session_->data_map_, session_->map_more(ByteCount{wanted}, size));
+    UTAN_TRY(session_->map_first(ByteCount{options_.reservation}, size));
     UTAN_ASSIGN(session_->sentinel_, system_.fork_sentinel());
     session_->sentinel_word_ = &session_->sentinel_->word();
     session_->process_id_ = system_.process_id();
@@ -179,6 +235,7 @@ class Opener {
   Result<bool> open_coordination(const os::FileStatus& data) {
     closed_ = false;
     own_ = false;
+    session_->lock_file_.reset();
     Result<std::unique_ptr<os::File>> opened =
         system_.open(lock_path(), os::Access::read_write, os::Creation::existing, 0);
     if (opened.code() == Code::not_found) return false;
@@ -186,8 +243,9 @@ class Opener {
     session_->lock_file_ = std::move(opened).value();
     UTAN_ASSIGN(lock_status_, session_->lock_file_->status());
     if (lock_status_.size.value < format::coordination_size_min) return false;
-    UTAN_ASSIGN(session_->coordination_map_,
-                session_->lock_file_->map(ByteCount{format::coordination_size_max}, os::Access::read_write));
+    auto mapped = session_->lock_file_->map(ByteCount{format::coordination_size_max}, os::Access::read_write);
+    if (!mapped.ok()) return cannot_map(std::move(mapped).error());
+    session_->coordination_map_ = std::move(mapped).value();
     session_->coordination_map_->watch(session_->sentinel_word_);
     session_->coordination_ = Coordination(session_->coordination_map_->data());
     closed_ = session_->coordination_.fixed().marked.load(std::memory_order_acquire) ==
@@ -224,7 +282,9 @@ class Opener {
         own.version != format::coordination_version || own.checksum != format::coordination_checksum(own)) {
       return false;
     }
-    if (own.boot_id_known == 0 || !boot_ || std::memcmp(own.boot_id, boot_->data(), boot_->size()) != 0) return false;
+    const bool known = own.boot_id_known != 0 && boot_ && std::memcmp(own.boot_id, boot_->data(), boot_->size()) == 0;
+    // What this very call made is of this boot, also where nobody can read which that is.
+    if (!known && (made_incarnation_ == 0 || own.incarnation != made_incarnation_)) return false;
     if (own.data_device != data.identity.device || own.data_inode != data.identity.inode ||
         own.own_inode != lock_status_.identity.inode || own.store_id != header_.store_id) {
       return false;
@@ -292,9 +352,7 @@ class Opener {
           session_->data_file_->unlock_byte(i);
           continue;
         }
-        entry.process_id.store(system_.process_id(), std::memory_order_relaxed);
-        entry.started_ns.store(system_.wall_now().value, std::memory_order_relaxed);
-        entry.flags.store(writes() ? 0 : 1, std::memory_order_relaxed);
+        sign(entry);
         step(Step::attach_entry_claimed);
         session_->entry_ = i;
         session_->owner_ = format::OwnerOfLine::make(i, claim >> 1);
@@ -309,8 +367,8 @@ class Opener {
         return true;
       }
     }
-    return Error(Code::no_space,
-                 std::to_string(format::process_entry_count) + " processes have this store open: no more can");
+    return Error(Code::no_space, std::to_string(format::process_entry_count) +
+                                     " processes have this store open, and no more can: close it in one of them");
   }
 
   // --- Coordination anew
@@ -329,16 +387,7 @@ class Opener {
     UTAN_ASSIGN(const bool others, file.others_hold_bytes(0, format::process_entry_count));
     // One who has just closed the store cleanly is about to let go of his byte.
     if (others && closed_) return false;
-    if (others && status.link_count > 1) {
-      return Error(Code::in_use, "other processes have this store open, by another of the file's " +
-                                     std::to_string(status.link_count) +
-                                     " names (hard links): open it by the name that they use. Or its lock file " +
-                                     lock_path() + " was deleted or replaced: then close it everywhere first");
-    }
-    if (others) {
-      return Error(Code::in_use, "other processes have this store open, but its lock file was deleted or replaced (" +
-                                     lock_path() + "): close it everywhere, then open it again");
-    }
+    if (others) return cannot_join(path_, status.link_count, boot_.has_value());
     UTAN_TRY(write_coordination(status));
     return true;
   }
@@ -351,51 +400,22 @@ class Opener {
       std::memcpy(&slot, session_->data_map_->data() + format::slot_offset(i).value, sizeof slot);
       if (format::valid_slot(slot, header_.store_id) && slot.number > best.number) best = slot;
     }
-    if (best.number == 0) return Error(Code::corruption, "no checkpoint is whole: the store is damaged");
+    if (best.number == 0)
+      return Error(Code::corruption, std::string("no checkpoint is whole: the store is damaged") + take_a_copy);
     if (best.file_size > size.value) {
       return Error(Code::corruption, "the file is truncated: " + std::to_string(size.value) +
-                                         " bytes, its last checkpoint had " + std::to_string(best.file_size));
+                                         " bytes, its last checkpoint had " + std::to_string(best.file_size) +
+                                         take_a_copy);
     }
     CommitBlock block;
     std::memcpy(static_cast<void*>(&block), session_->data_map_->data() + best.offset, sizeof block);
     if (!commit_block_whole(block, best.number)) {
-      return Error(Code::corruption,
-                   "the commit of the last checkpoint, number " + std::to_string(best.number) + ", is damaged");
+      return Error(Code::corruption, "the commit of the last checkpoint, number " + std::to_string(best.number) +
+                                         ", is damaged" + take_a_copy);
     }
     step(Step::recover_slot_chosen);
     object_index_high_ = block.object_index_high;
     return best;
-  }
-
-  // The first segment that nothing is said of, neither now nor in a future that was lost: a power cut can leave a file
-  // shorter than what descriptions that had reached the disk earlier speak of.
-  std::uint64_t first_undescribed(std::uint64_t size) const {
-    const std::uint64_t count = format::segment_count(ByteCount{size});
-    std::uint64_t out = count;
-    for (std::uint64_t i = count; i % format::segments_per_region != 0; ++i) {
-      const SegmentIndex segment{i};
-      const std::byte* data = session_->data_map_->data();
-      std::uint64_t any = 0;
-      const auto add = [&](Offset at, std::uint64_t bytes) {
-        for (std::uint64_t word = 0; word < bytes / 8; ++word) {
-          std::uint64_t value;
-          std::memcpy(&value, data + at.value + word * 8, 8);
-          any |= value;
-        }
-      };
-      add(format::descriptor_offset(segment), sizeof(format::SegmentDescriptor));
-      add(format::bitmap_offset(segment), sizeof(format::Bitmap));
-      if (any != 0) out = i + 1;
-    }
-    return out;
-  }
-
-  static std::uint64_t usable_size(ByteCount size) {
-    std::uint64_t segments = format::segment_count(size);
-    const std::uint64_t tail = segments % format::segments_per_region;
-    // A region that is not even described whole is not there.
-    if (tail <= format::region_metadata_segments) segments -= tail;
-    return format::regions_offset + segments * format::segment_size;
   }
 
   Result<void> write_coordination(const os::FileStatus& data) {
@@ -404,7 +424,17 @@ class Opener {
     UTAN_TRY(system_.random(bytes_of(incarnation)));
     incarnation |= 1;  // its low half is part of owner words, where all zeroes mean nobody
     const std::uint64_t lines = clearable_lines(data);
-    if (lines != 0) return write_coordination_in_place(data, checkpoint, incarnation, lines);
+    if (lines != 0) return write_coordination_in_place(data, checkpoint, incarnation, format::coordination_size(lines));
+    Result<void> made = write_new_coordination(data, checkpoint, incarnation);
+    if (made.code() != Code::permission) return made;
+    // This user may not make files here, or not replace those of others, but perhaps write to the one that is there.
+    UTAN_ASSIGN(const std::uint64_t end, end_of_lock_file(data));
+    if (end == 0) return cannot_make_lock_file(std::move(made).error(), path_);
+    return write_coordination_in_place(data, checkpoint, incarnation, end);
+  }
+
+  Result<void> write_new_coordination(const os::FileStatus& data, const CheckpointSlot& checkpoint,
+                                      std::uint64_t incarnation) {
     // One name for all, since one at a time is here: what a kill has left is removed by the next.
     const std::string temporary = lock_path() + ".new";
     if (Result<void> removed = system_.remove(temporary); !removed.ok() && removed.code() != Code::not_found) {
@@ -426,6 +456,24 @@ class Opener {
     return {};
   }
 
+  // What must be cleared of the lock file that is there, whoever made it; 0: it is none, may not be written, or may be in
+  // use. Through a link, of either kind, something else might be reached that is not this store's.
+  Result<std::uint64_t> end_of_lock_file(const os::FileStatus& data) {
+    if (session_->lock_file_ == nullptr) return 0;
+    os::File& file = *session_->lock_file_;
+    UTAN_ASSIGN(const os::FileStatus status, file.status());
+    UTAN_ASSIGN(const std::string resolved, system_.resolve(lock_path()));
+    UTAN_ASSIGN(const bool same, still_there(system_, lock_path(), status.identity));
+    if (resolved != lock_path() || !same || status.link_count != 1) return 0;
+    CoordinationHeader header{};
+    if (status.size.value != 0) {
+      if (status.size.value < sizeof header) return 0;
+      UTAN_TRY(file.read(Offset{0}, bytes_of(header)));
+      if (!nobody_uses(header, data.identity, boot_)) return 0;
+    }
+    return std::max(status.size.value, format::coordination_size_min);
+  }
+
   // How many lines must be cleared to make coordination anew in the file that is there; 0: that cannot be done. Only in
   // a file that this boot's processes made for this very store, so that what it says of itself can be relied on, and
   // that looks as a new one would.
@@ -442,18 +490,20 @@ class Opener {
 
   // Removing a file of this size would take longer than all the rest of opening. Nobody else has it mapped who could
   // still use it: nobody holds a byte, and whoever attaches looks at it under the lock that is held exclusively here.
-  // The header goes first and comes last: a kill between leaves a file that nobody believes and nobody reuses.
+  // The header goes first and comes last: a kill between leaves a file that nobody believes. It still has the mark of a lock
+  // file, so that it can be made anew by those, too, who may not replace it.
   Result<void> write_coordination_in_place(const os::FileStatus& data, const CheckpointSlot& checkpoint,
-                                           std::uint64_t incarnation, std::uint64_t lines) {
+                                           std::uint64_t incarnation, std::uint64_t end) {
     session_->coordination_ = Coordination();
     session_->coordination_map_.reset();  // what is mapped is not written
     os::File& file = *session_->lock_file_;
     // Piece by piece: fresh memory of that size would cost more than the writing.
     constexpr std::uint64_t piece = 16 * 1024;
     const std::byte zeroes[piece]{};
-    UTAN_TRY(file.write(Offset{0}, std::span(zeroes).first(sizeof(CoordinationHeader))));
-    const std::uint64_t end = format::coordination_size(lines);
-    for (std::uint64_t at = 0; at < end; at += piece) {
+    CoordinationHeader none{};
+    std::memcpy(none.magic, format::coordination_magic, sizeof none.magic);
+    UTAN_TRY(file.write(Offset{0}, bytes_of(none)));
+    for (std::uint64_t at = sizeof none; at < end; at += piece) {
       UTAN_TRY(file.write(Offset{at}, std::span(zeroes).first(std::min(piece, end - at))));
     }
     step(Step::attach_coordination_made);
@@ -466,11 +516,23 @@ class Opener {
                                  std::uint64_t incarnation) {
     UTAN_TRY(file.allocate(ByteCount{format::coordination_size_min}));
     UTAN_ASSIGN(const os::FileStatus own, file.status());
-    const std::uint64_t size = usable_size(data.size);
-    UTAN_TRY(hint_regions(file, size));
+    const std::vector<std::uint64_t> hints = region_hints(usable_size(data.size));
+    UTAN_TRY(file.write(Offset{format::region_hints_offset}, std::as_bytes(std::span(hints))));
     // Written, not mapped: the zeroes that follow need no writing at all.
     alignas(CoordinationFixed) std::byte space[sizeof(CoordinationFixed)]{};
     auto& fixed = *new (space) CoordinationFixed{};
+    UTAN_TRY(describe(fixed, data, checkpoint, incarnation, own.identity.inode));
+    made_incarnation_ = incarnation;
+    // The header last: without it nobody believes the rest.
+    const std::span<const std::byte> all(space);
+    UTAN_TRY(file.write(Offset{sizeof fixed.header}, all.subspan(sizeof fixed.header)));
+    return file.write(Offset{0}, all.first(sizeof fixed.header));
+  }
+
+  // What coordination that is made anew says of the store. `fixed` is all zeroes.
+  Result<void> describe(CoordinationFixed& fixed, const os::FileStatus& data, const CheckpointSlot& checkpoint,
+                        std::uint64_t incarnation, std::uint64_t own_inode) {
+    const std::uint64_t size = usable_size(data.size);
     CoordinationHeader& header = fixed.header;
     std::memcpy(header.magic, format::coordination_magic, sizeof header.magic);
     header.version = format::coordination_version;
@@ -481,8 +543,7 @@ class Opener {
     header.store_id = header_.store_id;
     header.data_device = data.identity.device;
     header.data_inode = data.identity.inode;
-    header.own_inode = own.identity.inode;
-    made_incarnation_ = incarnation;
+    header.own_inode = own_inode;
     header.incarnation = incarnation;
     header.incarnation_before = header_.incarnation;
     const bool clean = header_.clean != 0;
@@ -492,7 +553,7 @@ class Opener {
     if (header.number_floor >= format::commit_number_max)
       return Error(Code::corruption, "the numbers of commits are used up");
     header.opening_number = checkpoint.number;
-    header.trusted_from = clean ? header_.trusted_from : first_undescribed(size);
+    header.trusted_from = clean ? header_.trusted_from : first_undescribed(session_->data_map_->data(), size);
     header.checksum = format::coordination_checksum(header);
     fixed.head.store(HeadWord::make(Offset{checkpoint.offset}, CommitNumber{checkpoint.number}).word);
     fixed.object_index_next.store(object_index_high_);
@@ -501,25 +562,7 @@ class Opener {
     fixed.chunk_size.store(header_.chunk_size);
     fixed.durable_number.store(checkpoint.number);
     fixed.leaked_count_max.store(header_.leaked_count_max);
-    // The header last: without it nobody believes the rest.
-    const std::span<const std::byte> all(space);
-    UTAN_TRY(file.write(Offset{sizeof header}, all.subspan(sizeof header)));
-    return file.write(Offset{0}, all.first(sizeof header));
-  }
-
-  // Which segments have room stands in the data file; that their regions may have some is said anew.
-  Result<void> hint_regions(os::File& file, std::uint64_t size) {
-    const std::uint64_t regions =
-        (format::segment_count(ByteCount{size}) + format::segments_per_region - 1) / format::segments_per_region;
-    const std::uint64_t words = std::min<std::uint64_t>((regions + 63) / 64, format::hinted_regions / 64);
-    std::vector<std::uint64_t> all(format::size_class_count_max * format::hinted_regions / 64, 0);
-    for (std::uint64_t c = 0; c < format::class_count; ++c) {
-      for (std::uint64_t w = 0; w < words; ++w) {
-        const std::uint64_t rest = regions - w * 64;
-        all[c * (format::hinted_regions / 64) + w] = rest >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << rest) - 1;
-      }
-    }
-    return file.write(Offset{format::region_hints_offset}, std::as_bytes(std::span<const std::uint64_t>(all)));
+    return {};
   }
 
   os::System& system_;
@@ -536,49 +579,10 @@ class Opener {
   bool own_ = false;                    // processes of this boot made it for this very store
   std::uint64_t made_incarnation_ = 0;  // of the coordination that this call made
   std::uint64_t pause_max_ns_ = pause_min_ns;
+  // Of a reader, where opening a file to write may replace it:
+  bool written_once_ = false;  // it has been tried
+  bool stays_behind_ = false;  // in vain
 };
-
-void Session::map_heap() {
-  incarnation_ = coordination_.fixed().header.incarnation;
-  heap_.open(data_map_->data(), data_map_->reserved(), coordination_, *data_file_, sentinel_word_, this);
-}
-
-// Maps the file into `wanted` bytes of addresses, or as many as there are, at least `needed`.
-Result<std::unique_ptr<os::Mapping>> Session::map_more(ByteCount wanted, ByteCount needed) {
-  const auto in_regions = [](std::uint64_t size) {
-    return (size + format::region_size - 1) / format::region_size * format::region_size;
-  };
-  const std::uint64_t most = system_->address_space_max().value / format::region_size * format::region_size;
-  const std::uint64_t reserve = std::min(in_regions(wanted.value), most);
-  if (reserve < needed.value) {
-    return Error(Code::no_space, path_ + ": this process has no addresses left for a store of " +
-                                     std::to_string(needed.value >> 20) + " MiB (ulimit -v limits them)");
-  }
-  return data_file_->map(ByteCount{reserve}, read_only_ ? os::Access::read_only : os::Access::read_write);
-}
-
-Result<void> Session::widen(ByteCount needed) {
-  const std::lock_guard lock(widening_);
-  const os::Mapping& last = wider_maps_.empty() ? *data_map_ : *wider_maps_.back();
-  if (needed.value <= last.reserved().value) return {};  // another thread was faster
-  // Each is so much longer than the one before that there are never many.
-  UTAN_ASSIGN(std::unique_ptr<os::Mapping> wider,
-              map_more(ByteCount{std::max(reservation_factor * last.reserved().value, needed.value)}, needed));
-  wider->watch(sentinel_word_);
-  wider_maps_.push_back(std::move(wider));
-  const os::Mapping& now = *wider_maps_.back();
-  heap_.show_at(now.data(), now.reserved());
-  return {};
-}
-
-Result<void> check_options(const std::string& path, const OpenOptions& options) {
-  if (options.chunk_size != 0 &&
-      (options.chunk_size < format::chunk_size_min || options.chunk_size > format::chunk_size_max)) {
-    return Error(Code::invalid,
-                 path + ": chunk_size must be 64 KiB to 1 GiB, not " + std::to_string(options.chunk_size));
-  }
-  return {};
-}
 
 Result<std::shared_ptr<Session>> Session::open(os::System& system, const std::string& path,
                                                const OpenOptions& options) {

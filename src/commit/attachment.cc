@@ -137,7 +137,8 @@ Result<Attachment*> Attachment::open(os::System& system, const std::string& path
   if (status.ok()) {
     Attachment* open = registry.find(system, status->identity, options.mode == OpenMode::read_only);
     if (open != nullptr && options.mode == OpenMode::fresh) {
-      return Error(Code::in_use, resolved + ": this process has it open: it cannot be replaced by a new store");
+      return Error(Code::in_use,
+                   resolved + ": this process has it open: it cannot be replaced by a new store before it is closed");
     }
     if (open != nullptr) {
       // In a child, what its parent had open is attached anew here.
@@ -214,6 +215,7 @@ Result<Session*> Attachment::session() {
 
 Result<Thread*> Attachment::thread_slowly() {
   UTAN_ASSIGN(Session* const session, this->session());
+  UTAN_TRY(session->still_current());
   const std::uint64_t id = session->unique_id();
   auto& items = thread_table.items;
   for (const auto& item : items) {

@@ -48,7 +48,7 @@ class Attachment {
     // acquire: pairs with attach_in_child. Id and fork are asked of one and the same session: a thread that another one
     // of the same child overtakes must not take its cached state, which is the parent's, for the new session's.
     const Session* const session = current_.load(std::memory_order_acquire);
-    return thread_cache.session_id == session->unique_id() && session->is_usable() ? thread_cache.thread : nullptr;
+    return thread_cache.session_id == session->quick_id() && session->is_usable() ? thread_cache.thread : nullptr;
   }
   // Ok, unless files have been lost since the operation began that asks: what it found says nothing then.
   Result<void> still_there() const {
@@ -57,10 +57,10 @@ class Attachment {
   }
   // The session; in a child a new one.
   Result<Session*> session();
-  // The unique id of the session; 0 in a child that has not attached yet.
+  // The unique id of the session; 0 in a child that has not attached yet, and where each use begins with a look at more.
   std::uint64_t session_quickly() const {
     const Session* const session = current_.load(std::memory_order_acquire);
-    return session->is_usable() ? session->unique_id() : 0;
+    return session->is_usable() ? session->quick_id() : 0;
   }
   // Changes when the session does.
   std::uint64_t session_id() const { return current_.load(std::memory_order_acquire)->unique_id(); }

@@ -70,6 +70,21 @@ Result<void> Session::flush_patiently() {
   return flush();
 }
 
+Result<void> Session::still_current() const {
+  if (!reads_alone_) return {};
+  const std::uint64_t read_number = coordination_.fixed().header.opening_number;
+  for (std::uint64_t i = 0; i < format::checkpoint_slot_count; ++i) {
+    CheckpointSlot slot;
+    std::memcpy(&slot, data_map_->data() + format::slot_offset(i).value, sizeof slot);
+    if (slot.number <= read_number || slot.checksum != format::slot_checksum(slot)) continue;
+    return Error(Code::in_use,
+                 path_ +
+                     ": somebody has written to the store since it was opened here to be read without its "
+                     "lock file: open it again to read what is there now");
+  }
+  return {};
+}
+
 // A slot that nobody alive is writing and that does not hold the newest checkpoint: the oldest of them.
 std::uint64_t Session::claim_slot() {
   for (;;) {
@@ -116,7 +131,9 @@ Result<void> Session::checkpoint() {
   const auto unpin = [&place] { place.thread->unpin_extra(place.index); };
   if (!place.thread->pin_extra(place.index, pinned)) {
     unpin();
-    return Error(Code::corruption, path_ + ": the newest commit cannot be read");
+    return Error(Code::corruption, path_ +
+                                       ": the newest commit cannot be read: the coordination file or the store is "
+                                       "damaged (`utan check` says how)");
   }
   step(Step::checkpoint_pinned);
   Result<void> done = write_checkpoint(pinned.number(), pinned.head.block());

@@ -4,6 +4,8 @@
 #include <memory>
 #include <utility>
 
+#include "commit/place.h"
+#include "commit/thread.h"  // Session owns Threads
 #include "format/coordination.h"
 #include "format/header.h"
 #include "format/layout.h"
@@ -74,18 +76,22 @@ Result<bool> still_there(os::System& system, const std::string& path, os::FileId
   return status->identity == identity;
 }
 
-Result<bool> remove_store(os::System& system, const std::string& path) {
+Result<bool> remove_store(os::System& system, const std::string& path, bool any_file_system) {
   Result<std::unique_ptr<os::File>> old = system.open(path, os::Access::read_write, os::Creation::existing, 0);
   if (!old.ok()) {
     if (old.code() == Code::not_found) return true;
-    return std::move(old).error();
+    return cannot_replace(std::move(old).error(), path);
   }
+  UTAN_TRY(expect_local(system, *old.value(), path, any_file_system));
   UTAN_ASSIGN(const bool alone, old.value()->try_lock(os::LockMode::exclusive));
   bool others = !alone;
   if (alone) {
     UTAN_ASSIGN(others, old.value()->others_hold_bytes(0, format::process_entry_count));
   }
-  if (others) return Error(Code::in_use, path + ": other processes have it open: it cannot be replaced by a new store");
+  if (others)
+    return Error(
+        Code::in_use,
+        path + ": other processes have it open: it cannot be replaced by a new store before they have closed it");
   FileHeader header{};
   UTAN_ASSIGN(const os::FileStatus status, old.value()->status());
   // Under the lock: whoever else wants to replace it needs this lock, too.
@@ -94,23 +100,27 @@ Result<bool> remove_store(os::System& system, const std::string& path) {
   if (status.size.value >= sizeof header) {
     UTAN_TRY(old.value()->read(Offset{0}, bytes_of(header)));
     if (std::memcmp(header.magic, format::magic, sizeof format::magic) != 0) {
-      return Error(Code::format, path + ": this is not a Utan store: it is not overwritten");
+      return Error(Code::format,
+                   path + ": this is not a Utan store: it is not overwritten; remove it first, or take another name");
     }
   } else if (status.size.value != 0) {
-    return Error(Code::format, path + ": this is not a Utan store: it is not overwritten");
+    return Error(Code::format,
+                 path + ": this is not a Utan store: it is not overwritten; remove it first, or take another name");
   }
-  UTAN_TRY(system.remove(path));
+  if (Result<void> removed = system.remove(path); !removed.ok())
+    return cannot_replace(std::move(removed).error(), path);
   return true;
 }
 
-Result<void> create_store(os::System& system, const std::string& path, std::uint64_t chunk_size,
-                          std::uint32_t permissions) {
+Result<void> create_store(os::System& system, const std::string& path, const OpenOptions& options) {
   std::uint64_t random[5];
   UTAN_TRY(system.random(bytes_of(random)));
   const std::string temporary = path + ".new-" + std::to_string(random[4]);
-  UTAN_ASSIGN(std::unique_ptr<os::File> file,
-              system.open(temporary, os::Access::read_write, os::Creation::create_new, permissions));
-  Result<void> filled = fill_new(system, *file, chunk_size, random);
+  Result<std::unique_ptr<os::File>> file =
+      system.open(temporary, os::Access::read_write, os::Creation::create_new, options.permissions);
+  if (!file.ok()) return cannot_create(std::move(file).error(), path);
+  Result<void> filled = expect_local(system, **file, path, options.any_file_system);
+  if (filled.ok()) filled = fill_new(system, **file, options.chunk_size, random);
   if (filled.ok()) filled = system.rename_new(temporary, path);
   if (!filled.ok()) {
     static_cast<void>(system.remove(temporary));

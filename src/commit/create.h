@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "base/types.h"
+#include "commit/session.h"
 #include "os/os.h"
 
 namespace utan::commit {
@@ -26,11 +27,9 @@ Result<bool> still_there(os::System& system, const std::string& path, os::FileId
 
 // Removes the store that is there, if nobody uses it. False: it is another one by now; look again. Errors: Code::in_use,
 // Code::format for what is no store.
-Result<bool> remove_store(os::System& system, const std::string& path);
+Result<bool> remove_store(os::System& system, const std::string& path, bool any_file_system);
 
 // Makes a new, empty store under another name and gives it its own when it is whole. No error if somebody else was faster.
-// `chunk_size`: by how much the file grows; 0: as usual.
-Result<void> create_store(os::System& system, const std::string& path, std::uint64_t chunk_size,
-                          std::uint32_t permissions);
+Result<void> create_store(os::System& system, const std::string& path, const OpenOptions& options);
 
 }  // namespace utan::commit

@@ -76,12 +76,13 @@ Result<std::uint64_t> Session::claim_line(bool idle) {
       return i;
     }
     if (count == format::line_count_max) {
-      return Error(Code::no_space,
-                   path_ + ": " + std::to_string(format::line_count_max) + " threads use this store: no more can");
+      return Error(Code::no_space, path_ + ": " + std::to_string(format::line_count_max) +
+                                       " threads use this store, and no more can: end some");
     }
     std::uint64_t seen = count;
     const std::uint64_t more = std::min(count + std::max(format::lines_per_growth, count / 2), format::line_count_max);
-    UTAN_TRY(lock_file_->allocate(ByteCount{format::coordination_size(more)}));
+    // Who reads alone has room for all lines.
+    if (!reads_alone_) UTAN_TRY(lock_file_->allocate(ByteCount{format::coordination_size(more)}));
     fixed.line_count.compare_exchange_strong(seen, more, std::memory_order_acq_rel);
   }
 }

@@ -1,6 +1,7 @@
-// The data file's header: reading it, writing its other copy, and marking the store as being written to.
+// The data file's header: reading it, writing its other copy, its settings, and marking the store as being written to.
 #include <atomic>
 #include <cstring>
+#include <string>
 
 #include "base/step.h"
 #include "commit/session.h"
@@ -54,7 +55,7 @@ void Session::touch_newest_slot() {
 
 Result<void> Session::mark() {
   auto& fixed = coordination_.fixed();
-  if (read_only_) return Error(Code::read_only, path_ + ": the store was opened read only");
+  if (read_only_) return Error(Code::read_only, path_ + ": the store was opened read only: open it to be written");
   if (fixed.health.load(std::memory_order_acquire) != 0) return flush_has_failed();
   UTAN_ASSIGN(FileHeader header, read_header());
   // What this session stands on may be in the page cache alone, left by somebody who died before his flush or whose
@@ -75,6 +76,15 @@ Result<void> Session::mark() {
   UTAN_TRY(system_->flush_folder_of(path_));
   step(Step::attach_marked);
   fixed.marked.store(static_cast<std::uint64_t>(Marked::yes), std::memory_order_release);
+  return {};
+}
+
+Result<void> check_options(const std::string& path, const OpenOptions& options) {
+  if (options.chunk_size != 0 &&
+      (options.chunk_size < format::chunk_size_min || options.chunk_size > format::chunk_size_max)) {
+    return Error(Code::invalid,
+                 path + ": chunk_size must be 64 KiB to 1 GiB, not " + std::to_string(options.chunk_size));
+  }
   return {};
 }
 

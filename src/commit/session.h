@@ -1,7 +1,7 @@
 // A session: one process's attachment to one store, from claiming an entry in the coordination file to giving it up.
 //
-// Opening is in attach.cc, new files in create.cc, the header in mark.cc, taking over after the dead in adopt.cc,
-// checkpoints in checkpoint.cc, leaving in leave.cc.
+// Opening is in attach.cc, its file in memory in map.cc, new files in create.cc, the header in mark.cc, taking over after
+// the dead in adopt.cc, checkpoints in checkpoint.cc, leaving in leave.cc.
 // Thread safety: all public methods may be called by any thread at once. A child made by fork must not use its parent's
 // session: `forked()` tells, Attachment (commit/attachment.h) makes a new one.
 // Ownership: owns files, mappings and its threads' states; refers to the System, which must outlive it.
@@ -33,6 +33,7 @@ struct OpenOptions {
   std::uint64_t reservation = 0;  // bytes of addresses to begin with; 0: so many that they last
   std::uint32_t permissions = 0666;
   Nanoseconds timeout = milliseconds(10'000);
+  bool any_file_system = false;  // also one that other machines can reach
 };
 
 // Code::invalid if an option is outside its range.
@@ -81,11 +82,19 @@ class Session : public std::enable_shared_from_this<Session>, private heap::Wide
   Error lost() const;
   // Tells sessions of one process apart, for ever.
   std::uint64_t unique_id() const { return unique_id_; }
+  // The same, or 0 if each use of this session begins with a look whether it may go on (still_current).
+  std::uint64_t quick_id() const { return quick_id_; }
 
   os::System& system() const { return *system_; }
   const std::string& path() const { return path_; }
   os::FileIdentity identity() const { return identity_; }
   bool read_only() const { return read_only_; }
+  // A reader without a place among the others: he may not use the lock file, and reads the checkpoint that was the newest
+  // when he opened the store. Nobody sees his pins.
+  bool reads_alone() const { return reads_alone_; }
+  // Code::in_use for one who reads alone when somebody has made a newer checkpoint since: nothing of the older one is reused
+  // before that.
+  Result<void> still_current() const;
   const heap::Heap& heap() const { return heap_; }
   format::Coordination coordination() const { return coordination_; }
   std::uint64_t hash_seed() const { return hash_seed_; }
@@ -131,6 +140,7 @@ class Session : public std::enable_shared_from_this<Session>, private heap::Wide
   Session(os::System& system, std::string path) : system_(&system), path_(std::move(path)) {}
 
   void map_heap();
+  Result<void> map_first(ByteCount reservation, ByteCount size);
   Result<void> widen(ByteCount needed) override;
   Result<std::unique_ptr<os::Mapping>> map_more(ByteCount wanted, ByteCount needed);
   Result<void> mark();
@@ -159,6 +169,7 @@ class Session : public std::enable_shared_from_this<Session>, private heap::Wide
   std::string path_;
   os::FileIdentity identity_;
   bool read_only_ = false;
+  bool reads_alone_ = false;
   std::unique_ptr<os::File> data_file_;
   std::unique_ptr<os::File> lock_file_;
   std::unique_ptr<os::Mapping> data_map_;
@@ -169,7 +180,8 @@ class Session : public std::enable_shared_from_this<Session>, private heap::Wide
   std::unique_ptr<os::ForkSentinel> sentinel_;
   std::atomic<std::uint64_t>* sentinel_word_ = nullptr;
   std::uint32_t process_id_ = 0;
-  std::uint64_t unique_id_ = 0;  // beside the sentinel: each operation looks at both
+  std::uint64_t quick_id_ = 0;  // beside the sentinel: each operation looks at both
+  std::uint64_t unique_id_ = 0;
   format::Coordination coordination_;
   heap::Heap heap_;
   std::uint64_t hash_seed_ = 0;

@@ -7,6 +7,7 @@ using commit::Session;
 
 Result<std::shared_ptr<SnapshotPin>> SnapshotPin::take(Attachment& attachment) {
   UTAN_ASSIGN(Session* const session, attachment.session());
+  UTAN_TRY(session->still_current());
   std::shared_ptr<SnapshotPin> out(new SnapshotPin(attachment));
   UTAN_ASSIGN(out->place_, session->claim_pin());
   out->session_id_ = session->unique_id();
@@ -26,7 +27,7 @@ SnapshotPin::~SnapshotPin() {
 
 Result<void> SnapshotPin::check_usable() const {
   UTAN_ASSIGN(const Session* session, attachment_->session());
-  if (session->unique_id() == session_id_) return {};
+  if (session->unique_id() == session_id_) return session->still_current();
   return Error(Code::closed,
                attachment_->path() + ": a snapshot or iterator is not inherited by a child process: take a new one");
 }

@@ -57,6 +57,9 @@ struct FileStatus {
 struct Medium {
   bool shared_with_others = false;  // by a network, or with the host of a virtual machine; or it cannot be told
   std::string name;                 // "nfs"; empty if not shared
+  // Who opens a file to write may get another one, which took its place then (overlay): those who had opened it to read still
+  // see the old one.
+  bool replaces_files = false;
 };
 
 using BootId = std::array<std::byte, 16>;
@@ -126,6 +129,8 @@ class File {
   virtual void unlock_byte(std::uint32_t index) = 0;
   // Does another description hold any byte of [first, first + count)?
   virtual Result<bool> others_hold_bytes(std::uint32_t first, std::uint32_t count) = 0;
+  // The same of those alone that are held exclusively.
+  virtual Result<bool> others_hold_bytes_exclusively(std::uint32_t first, std::uint32_t count) = 0;
 };
 
 // A word that the kernel zeroes in a child made by fork: a process that reads 0 has been forked and must attach anew.
@@ -167,6 +172,10 @@ class System {
   virtual std::optional<BootId> boot_id() = 0;  // empty where it cannot be read
   virtual std::uint32_t process_id() = 0;       // for messages alone, never a sign of life
   virtual Result<void> random(std::span<std::byte> bytes) = 0;
+  // Zeroes of this process alone: a child made by fork has a copy. Pages cost nothing before they are written to.
+  virtual Result<std::unique_ptr<Mapping>> private_memory(ByteCount size) = 0;
+  // A variable of the environment.
+  virtual std::optional<std::string> environment(const char* name) = 0;
   // How much address space may be reserved at once: less where it is limited.
   virtual ByteCount address_space_max() = 0;
 

@@ -49,9 +49,29 @@ Code code_of(int system_error) {
   }
 }
 
+namespace {
+
+// What can be done where the reason alone does not say it.
+const char* remedy(int system_error) {
+  switch (system_error) {
+    case EMFILE:
+      return ": this process has as many files open as it may; close some, or raise the limit (ulimit -n)";
+    case ENFILE:
+      return ": all processes together have as many files open as they may (fs.file-max)";
+    case EDQUOT:
+      return ": remove something, or have the quota raised";
+    case ENOLCK:
+      return ": this file system has no locks, or no more of them";
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
 Error failure(int system_error, const char* doing, const std::string& path) {
   return Error{code_of(system_error), system_error,
-               std::string("cannot ") + doing + " " + path + ": " + reason(system_error)};
+               std::string("cannot ") + doing + " " + path + ": " + reason(system_error) + remedy(system_error)};
 }
 
 }  // namespace utan::os::linux_os

@@ -1,10 +1,12 @@
 #include "os/linux/file.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "os/linux/error.h"
 
@@ -13,7 +15,8 @@ namespace {
 
 // One name for what statfs calls a number. Those in this list can be reached by other machines, or by the host of this
 // one: their mappings are not coherent, or their locks do not reach everybody. FUSE is in it because nothing tells a
-// local file system in user space from sshfs or virtiofs.
+// local file system in user space from sshfs or virtiofs. What is stacked on others (overlay, ecryptfs) or lies in memory
+// (tmpfs) is of this machine.
 struct SharedMedium {
   std::uint32_t magic;
   const char* name;
@@ -23,12 +26,25 @@ constexpr SharedMedium shared_media[] = {
     {0x01021997, "9p"},     {0x65735546, "fuse"},   {0x00C36400, "ceph"},   {0x5346414F, "afs"},
     {0x6B414653, "afs"},    {0x73757245, "coda"},   {0x01161970, "gfs2"},   {0x7461636F, "ocfs2"},
     {0x0BD00BD0, "lustre"}, {0x786F4256, "vboxsf"}, {0xBACBACBC, "vmhgfs"}, {0x7C7C6673, "prl_fs"},
-    {0x47504653, "gpfs"},   {0x0000564C, "ncp"},
+    {0x47504653, "gpfs"},   {0x0000564C, "ncp"},    {0x19830326, "beegfs"}, {0x20030528, "orangefs"},
+    {0xAAD7AAEA, "panfs"},  {0xBEEFDEAD, "snfs"},   {0x61636673, "acfs"},   {0x00C0FFEE, "hostfs"},
 };
 
 Error not_regular(const std::string& path, mode_t mode) {
   return Error{Code::invalid,
                std::string("cannot open ") + path + ": it is " + name_of_kind(mode) + ", not a regular file"};
+}
+
+// The error if this process may not make a file so long. Asked before, since the system sends SIGXFSZ to who tries, and that
+// ends a process which does not expect it.
+std::optional<Error> beyond_limit(const char* doing, const std::string& path, std::uint64_t end) {
+  struct rlimit limit = {};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || end <= limit.rlim_cur)
+    return std::nullopt;
+  return Error{Code::no_space, EFBIG,
+               std::string("cannot ") + doing + " " + path + ": this process may make no file longer than " +
+                   std::to_string(limit.rlim_cur) + " bytes, and this one is to have " + std::to_string(end) +
+                   ": raise the limit (ulimit -f)"};
 }
 
 }  // namespace
@@ -94,9 +110,10 @@ Result<Medium> LinuxFile::medium() {
   // The field is signed and as wide as a long; the numbers have 32 bits.
   const auto magic = static_cast<std::uint32_t>(raw.f_type);
   for (const auto& shared : shared_media) {
-    if (shared.magic == magic) return Medium{.shared_with_others = true, .name = shared.name};
+    if (shared.magic == magic) return Medium{.shared_with_others = true, .name = shared.name, .replaces_files = false};
   }
-  return Medium{};
+  constexpr std::uint32_t overlay = 0x794C7630;
+  return Medium{.shared_with_others = false, .name = {}, .replaces_files = magic == overlay};
 }
 
 Result<void> LinuxFile::read(Offset from, std::span<std::byte> bytes) {
@@ -117,6 +134,7 @@ Result<void> LinuxFile::read(Offset from, std::span<std::byte> bytes) {
 
 Result<void> LinuxFile::write(Offset to, std::span<const std::byte> bytes) {
   const std::uint64_t end = to.value + bytes.size();
+  if (auto error = beyond_limit("write", path_, end)) return *std::move(error);
   while (!bytes.empty()) {
     const auto position = static_cast<off_t>(end - bytes.size());
     const auto count =
@@ -130,6 +148,10 @@ Result<void> LinuxFile::write(Offset to, std::span<const std::byte> bytes) {
 Result<void> LinuxFile::allocate(ByteCount size) {
   // The system call itself, never the C library's posix_fallocate: where a file system has no fallocate that one writes
   // a byte into every block, and so over what another process stores through its mapping at that moment.
+  if (auto error = beyond_limit("allocate space for", path_, size.value)) {
+    UTAN_ASSIGN(const FileStatus now, status());
+    if (now.size < size) return *std::move(error);
+  }
   constexpr std::uint64_t step_min = 1 << 20;
   std::uint64_t step = std::max(size.value, step_min);
   for (std::uint64_t done = 0; done < size.value;) {

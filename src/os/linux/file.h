@@ -44,8 +44,11 @@ class LinuxFile final : public File {
   Result<bool> try_lock_byte(std::uint32_t index, LockMode mode) override;
   void unlock_byte(std::uint32_t index) override;
   Result<bool> others_hold_bytes(std::uint32_t first, std::uint32_t count) override;
+  Result<bool> others_hold_bytes_exclusively(std::uint32_t first, std::uint32_t count) override;
 
  private:
+  Result<bool> others_conflict(LockMode mode, std::uint32_t first, std::uint32_t count);
+
   UnsharedDescriptor descriptor_;
   const std::string path_;
   const Access access_;

@@ -61,10 +61,18 @@ void LinuxFile::unlock_byte(std::uint32_t index) {
 }
 
 Result<bool> LinuxFile::others_hold_bytes(std::uint32_t first, std::uint32_t count) {
+  return others_conflict(LockMode::exclusive, first, count);
+}
+
+Result<bool> LinuxFile::others_hold_bytes_exclusively(std::uint32_t first, std::uint32_t count) {
+  return others_conflict(LockMode::shared, first, count);
+}
+
+// Would a lock of this mode meet another's? Asking needs no write access.
+Result<bool> LinuxFile::others_conflict(LockMode mode, std::uint32_t first, std::uint32_t count) {
   // A length of 0 would mean "to the end of everything".
   if (count == 0) return false;
-  // Asks what an exclusive lock would meet; asking needs no write access.
-  auto range = byte_range(F_WRLCK, first, count);
+  auto range = byte_range(mode == LockMode::shared ? F_RDLCK : F_WRLCK, first, count);
   if (uninterrupted([&] { return ::fcntl(descriptor_.number(), F_OFD_GETLK, &range); }) != 0) {
     return lock_failure(errno, path_);
   }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <climits>
+#include <cstdlib>
 #include <ctime>
 
 #include "os/linux/descriptor.h"
@@ -89,6 +90,11 @@ Result<void> LinuxSystem::random(std::span<std::byte> bytes) {
     bytes = bytes.subspan(static_cast<std::size_t>(count));
   }
   return {};
+}
+
+std::optional<std::string> LinuxSystem::environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
 void LinuxSystem::futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, Nanoseconds time_max) {

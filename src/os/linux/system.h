@@ -30,6 +30,11 @@ class LinuxSystem final : public System {
   void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, Nanoseconds time_max) override;
   void futex_wake_all(std::atomic<std::uint32_t>& word) override;
 
+  std::optional<std::string> environment(const char* name) override;
+
+  // memory.cc
+  Result<std::unique_ptr<Mapping>> private_memory(ByteCount size) override;
+
   // mapping.cc
   ByteCount address_space_max() override;
 

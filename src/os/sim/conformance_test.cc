@@ -284,6 +284,11 @@ TYPED_TEST(Conformance, ByteLocks) {
   EXPECT_TRUE(*first->others_hold_bytes(0xFFFFFFFF, 1));
   EXPECT_FALSE(*second->others_hold_bytes(0xFFFFFFFF, 1));
   EXPECT_FALSE(*first->others_hold_bytes(5, 0));
+  EXPECT_FALSE(*second->others_hold_bytes_exclusively(0, 6)) << "two hold it together";
+  EXPECT_TRUE(*reader->others_hold_bytes_exclusively(0xFFFFFFFF, 1));
+  EXPECT_FALSE(*second->others_hold_bytes_exclusively(0xFFFFFFFF, 1));
+  EXPECT_FALSE(*first->others_hold_bytes_exclusively(6, 0xFFFFFFFF - 6));
+  EXPECT_FALSE(*reader->others_hold_bytes_exclusively(0xFFFFFFFF, 0));
 
   reader->unlock_byte(5);
   reader->unlock_byte(6);
@@ -314,6 +319,12 @@ TYPED_TEST(Conformance, ClocksWaitingAndRandomness) {
   EXPECT_EQ(said(system.random(second)), "ok");
   EXPECT_NE(first, second);
   EXPECT_NE(system.process_id(), 0U);
+  EXPECT_EQ(system.environment("UTAN_NO_SUCH_VARIABLE"), std::nullopt);
+  const auto memory = system.private_memory(ByteCount{std::uint64_t{1} << 28});
+  ASSERT_TRUE(memory.ok());
+  EXPECT_EQ(memory.value()->reserved().value, std::uint64_t{1} << 28);
+  memory.value()->data()[(1 << 28) - 1] = std::byte{1};
+  EXPECT_EQ(memory.value()->data()[0], std::byte{0});
   const auto sentinel = system.fork_sentinel();
   ASSERT_TRUE(sentinel.ok());
   EXPECT_NE(sentinel.value()->word().load(), 0U);

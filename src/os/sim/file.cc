@@ -43,6 +43,7 @@ class SimFile final : public File {
   Result<bool> try_lock_byte(std::uint32_t index, LockMode mode) override;
   void unlock_byte(std::uint32_t index) override;
   Result<bool> others_hold_bytes(std::uint32_t first, std::uint32_t count) override;
+  Result<bool> others_hold_bytes_exclusively(std::uint32_t first, std::uint32_t count) override;
 
  private:
   auto enter(CallKind kind) { return world_.enter(process_, kind, path_); }
@@ -73,7 +74,7 @@ Result<FileStatus> SimFile::status() {
 
 Result<Medium> SimFile::medium() {
   UTAN_ASSIGN(const auto lock, enter(CallKind::medium));
-  return Medium{};
+  return world_.medium;
 }
 
 Result<void> SimFile::read(Offset from, std::span<std::byte> bytes) {
@@ -171,6 +172,11 @@ void SimFile::unlock_byte(std::uint32_t index) {
 Result<bool> SimFile::others_hold_bytes(std::uint32_t first, std::uint32_t count) {
   UTAN_ASSIGN(const auto lock, enter(CallKind::test_bytes));
   return node_->locks.others_hold_bytes(id_, first, count);
+}
+
+Result<bool> SimFile::others_hold_bytes_exclusively(std::uint32_t first, std::uint32_t count) {
+  UTAN_ASSIGN(const auto lock, enter(CallKind::test_bytes));
+  return node_->locks.others_hold_bytes_exclusively(id_, first, count);
 }
 
 }  // namespace

@@ -46,6 +46,12 @@ class LockTable {
     }
     return false;
   }
+  bool others_hold_bytes_exclusively(DescriptionId id, std::uint32_t first, std::uint32_t count) const {
+    for (auto i = bytes_.lower_bound(first); i != bytes_.end() && i->first - first < count; ++i) {
+      if (conflicts(i->second, id, LockMode::shared)) return true;
+    }
+    return false;
+  }
 
   // Everything that the description holds, as at its closing.
   void release(DescriptionId id) {

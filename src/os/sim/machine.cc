@@ -106,6 +106,16 @@ void Machine::set_wall(Nanoseconds now) {
   world_->wall = now;
 }
 
+void Machine::set_medium(const Medium& medium) {
+  const std::lock_guard lock(world_->mutex);
+  world_->medium = medium;
+}
+
+void Machine::set_environment(const std::string& name, const std::string& value) {
+  const std::lock_guard lock(world_->mutex);
+  world_->environment[name] = value;
+}
+
 void Machine::make_folder(const std::string& path) {
   const std::lock_guard lock(world_->mutex);
   world_->names.make_folder(normalized(path));

@@ -41,13 +41,13 @@ class World;
 // clang-format off
 #define UTAN_SIM_CALL_LIST(X)                                                                                       \
   X(open) X(status) X(resolve) X(rename) X(rename_new) X(remove) X(flush_folder) X(match_ownership)                 \
-  X(sleep) X(boot_id) X(random) X(futex_wait) X(futex_wake) X(fork_sentinel) X(at_fork)                             \
+  X(sleep) X(boot_id) X(random) X(private_memory) X(futex_wait) X(futex_wake) X(fork_sentinel) X(at_fork)           \
   X(file_status) X(medium) X(read) X(write) X(allocate) X(flush) X(flush_end) X(map)                                \
   X(lock) X(unlock) X(lock_byte) X(unlock_byte) X(test_bytes) X(close)
 // clang-format on
 
 // The calls that are reported. A flush is reported twice: before it begins and, as flush_end, before it is complete.
-// Reading a clock, the process id and address_space_max are not.
+// Reading a clock, the process id, the environment and address_space_max are not.
 enum class CallKind : std::uint8_t {
 #define UTAN_SIM_CALL_ENUM(name) name,
   UTAN_SIM_CALL_LIST(UTAN_SIM_CALL_ENUM)
@@ -96,6 +96,8 @@ class Machine {
 
   void advance(Nanoseconds duration);  // both clocks
   void set_wall(Nanoseconds now);
+  void set_medium(const Medium& medium);                                    // of all files, as they say it
+  void set_environment(const std::string& name, const std::string& value);  // of all processes
 
   // What an administrator does beside the engine: durable at once, not reported, fails by CHECK. Paths are absolute.
   void make_folder(const std::string& path);    // with those above it; "/" exists
@@ -154,6 +156,8 @@ class Process final : public System {
   std::optional<BootId> boot_id() override;
   std::uint32_t process_id() override;
   Result<void> random(std::span<std::byte> bytes) override;
+  Result<std::unique_ptr<Mapping>> private_memory(ByteCount size) override;
+  std::optional<std::string> environment(const char* name) override;
   ByteCount address_space_max() override;
   // If the word is still `expected`, lets the whole time pass on the clocks, and other threads run: that is one of the
   // things that can happen, and it lets a test of one thread go on.

@@ -1,4 +1,6 @@
 // The calls of a simulated process that are not about an open file.
+#include <sys/mman.h>
+
 #include <cerrno>
 #include <latch>
 #include <thread>
@@ -18,6 +20,12 @@ class SimForkSentinel final : public ForkSentinel {
 
  private:
   const std::shared_ptr<std::atomic<std::uint64_t>> owned_;
+};
+
+class SimMemory final : public Mapping {
+ public:
+  SimMemory(void* address, ByteCount size) : Mapping(static_cast<std::byte*>(address), size) {}
+  ~SimMemory() override { ::munmap(data(), static_cast<std::size_t>(reserved().value)); }
 };
 
 // The folder of a name that is to be made or removed.
@@ -194,6 +202,20 @@ Result<void> Process::random(std::span<std::byte> bytes) {
   UTAN_ASSIGN(const auto lock, world_.enter(*this, CallKind::random, no_path));
   for (std::byte& one : bytes) one = static_cast<std::byte>(world_.random.next() >> 56);
   return {};
+}
+
+Result<std::unique_ptr<Mapping>> Process::private_memory(ByteCount size) {
+  UTAN_ASSIGN(const auto lock, world_.enter(*this, CallKind::private_memory, no_path));
+  void* address = ::mmap(nullptr, static_cast<std::size_t>(size.value), PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  CHECK(address != MAP_FAILED);
+  return std::unique_ptr<Mapping>(std::make_unique<SimMemory>(address, size));
+}
+
+std::optional<std::string> Process::environment(const char* name) {
+  const std::lock_guard lock(world_.mutex);
+  const auto found = world_.environment.find(name);
+  return found == world_.environment.end() ? std::nullopt : std::optional<std::string>(found->second);
 }
 
 ByteCount Process::address_space_max() { return world_.reservation; }

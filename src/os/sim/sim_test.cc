@@ -56,6 +56,7 @@ std::map<CallKind, Code> call_everything(Process& process) {
   process.futex_wake_all(word);
   codes[CallKind::boot_id] = process.boot_id().has_value() ? Code::ok : Code::io;
   codes[CallKind::random] = process.random(bytes).code();
+  codes[CallKind::private_memory] = process.private_memory(ByteCount{8192}).code();
   codes[CallKind::fork_sentinel] = process.fork_sentinel().code();
   codes[CallKind::at_fork] = process.at_fork_in_child([] {}).code();
   return codes;

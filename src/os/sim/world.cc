@@ -87,6 +87,8 @@ std::unique_ptr<World> World::successor(bool same_boot, std::uint64_t seed) cons
   auto next = std::make_unique<World>(seed, reservation);
   next->inode_next = inode_next;
   next->wall = wall;
+  next->medium = medium;
+  next->environment = environment;
   if (same_boot) {
     next->boot = boot;
     next->monotonic = monotonic;

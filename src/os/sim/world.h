@@ -51,6 +51,8 @@ class World {
   Nanoseconds monotonic{1'000'000'000};
   Nanoseconds wall{1'700'000'000'000'000'000};
   Names names;
+  Medium medium;
+  std::map<std::string, std::string> environment;
   std::uint64_t inode_next = 2;
   std::map<DescriptionId, Description> descriptions;
   DescriptionId description_next{1};
