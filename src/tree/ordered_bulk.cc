@@ -177,7 +177,7 @@ Result<Offset> load_ordered(Build& build, std::span<const Offset> records, Ascen
   if (ascending == Ascending::unknown) {
     UTAN_TRY(check_ascending(build.view(), records));
   } else {
-    DCHECK(check_ascending(build.view(), records).ok());
+    DCHECK_SOUND(check_ascending(build.view(), records).ok());
   }
   UTAN_ASSIGN(Level level, write_leaves(build, records));
   for (std::uint64_t height = 1; level.count() > 1; ++height) {

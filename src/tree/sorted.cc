@@ -380,7 +380,7 @@ Result<Offset> make_sorted(Build& build, std::span<const SortedItem> items) {
     if (!format::is_text(item.key_tag)) {
       UTAN_ASSIGN(key, format::stored_key(item.key_tag, item.key));
     }
-    DCHECK(image.is_empty() || format::compare_keys(before, key) < 0);
+    DCHECK_SOUND(image.is_empty() || format::compare_keys(before, key) < 0);
     before = key;
     image.add(item, format::sorted_hash(key.order));
   }
