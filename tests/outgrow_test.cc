@@ -71,8 +71,39 @@ TEST(Outgrow, WhatWasFoundBeforeStaysAndWhatIsNewIsSeen) {
   EXPECT_EQ(test::walk(*store).problem_count, 0u);
 }
 
+// Takes snapshots and reads all of each, until it is over.
+void read_until(const object::Store& store, const std::atomic<bool>& over) {
+  while (!over.load(std::memory_order_acquire)) {
+    const std::unique_ptr<object::Store> then = store.snapshot().value();
+    const std::uint64_t count = then->root()->count()->value;
+    const Result<std::string> text = then->root()->to_json({});
+    ASSERT_TRUE(text.ok()) << text.error().message();
+    ASSERT_GE(text->size(), count * value_of(0).size());
+  }
+}
+
+TEST(Outgrow, InSeveralThreads) {
+  const test::TemporaryFolder folder;
+  const std::unique_ptr<object::Store> store = test::open_store(folder.path("store"), narrow());
+  ASSERT_NE(store, nullptr);
+  std::atomic<bool> over{false};
+  std::vector<std::thread> writers;
+  std::thread reader([&] { read_until(*store, over); });
+  for (const std::int64_t first : {std::int64_t{0}, writes_per_thread})
+    writers.emplace_back([&, first] { write_range(*store, first, first + writes_per_thread); });
+  for (std::thread& writer : writers) writer.join();
+  over.store(true, std::memory_order_release);
+  reader.join();
+  expect_range(*store->root(), 0, 2 * writes_per_thread);
+  EXPECT_GT(store->attachment().session().value()->heap().file_size().value, reservation);
+}
+
 // Readers of another process and of other threads, which never make it longer, while writers do.
 TEST(Outgrow, InSeveralProcessesAndThreads) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP()
+      << "a block that another process has freed looks to ThreadSanitizer as if nobody had waited for its readers";
+#endif
   const test::TemporaryFolder folder;
   const std::string path = folder.path("store");
   { ASSERT_NE(test::open_store(path, narrow()), nullptr); }
@@ -84,16 +115,7 @@ TEST(Outgrow, InSeveralProcessesAndThreads) {
       const std::unique_ptr<object::Store> store = test::open_store(path, narrow());
       const auto first = static_cast<std::int64_t>(i) * writes_per_thread;
       std::atomic<bool> over{false};
-      std::thread reader([&] {
-        while (!over.load(std::memory_order_acquire)) {
-          const std::unique_ptr<object::Store> then = store->snapshot().value();
-          const std::uint64_t count = then->root()->count()->value;
-          // All that it has can be read to the end.
-          const Result<std::string> text = then->root()->to_json({});
-          ASSERT_TRUE(text.ok()) << text.error().message();
-          ASSERT_GE(text->size(), count * value_of(0).size());
-        }
-      });
+      std::thread reader([&] { read_until(*store, over); });
       write_range(*store, first, first + writes_per_thread);
       over.store(true, std::memory_order_release);
       reader.join();
