@@ -31,6 +31,4 @@ bool is_interrupted() {
   return own_question.stop(own_question.context) != 0;
 }
 
-Error interruption() { return Error(Code::interrupted, "ended by the function that is asked whether to stop"); }
-
 }  // namespace utan

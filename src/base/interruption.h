@@ -24,7 +24,7 @@ bool has_question();
 // Is the work to end? Asks at most every 20 ms, which is why it may be called for every few thousand steps of work.
 bool is_interrupted();
 // What work that is_interrupted() ends with.
-Error interruption();
+inline Error interruption() { return Error(Code::interrupted, "ended by the function that is asked whether to stop"); }
 
 // Asks once for so many steps.
 class Patience {

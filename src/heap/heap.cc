@@ -295,19 +295,19 @@ Result<void> Heap::grow(std::uint64_t run_length) const {
       std::max(std::min(std::max(size / growth_divisor, growth_min), chunk), format::segment_size);
   const std::uint64_t now = format::segment_count(ByteCount{size});
   std::uint64_t end = now + (step_size >> format::segment_shift);
-  // The run must fit behind what is there, within one region, and no region may end inside its own description.
+  // The run must fit between what was handed out and the reserve, as they will be, within one region, and no region may end
+  // inside its own description.
   // What is below `trusted_from` is of no use, although it may be beyond the end.
-  std::uint64_t start = std::max(now, coordination_.fixed().header.trusted_from);
+  std::uint64_t start = std::max(reserve_begin(now), coordination_.fixed().header.trusted_from);
   const std::uint64_t in_region = start % format::segments_per_region;
   if (in_region < format::region_metadata_segments) start += format::region_metadata_segments - in_region;
   if (start % format::segments_per_region + run_length > format::segments_per_region) {
     start += format::segments_per_region - start % format::segments_per_region + format::region_metadata_segments;
   }
-  // A run must lie before the reserve, too. A single segment does, since the reserve grows by much less than the file.
-  end = std::max(end, start + run_length + (run_length > 1 ? reserve_max : 0));
+  end = std::max(end, start + run_length + reserve_size(end + run_length));
   Result<void> grown = grow_to(now, end);
   // The last of a disk is of use, too.
-  if (grown.code() == Code::no_space && run_length == 1 && start + 1 < end) return grow_to(now, start + 1);
+  if (grown.code() == Code::no_space && run_length == 1 && now + 1 < end) return grow_to(now, now + 1);
   return grown;
 }
 

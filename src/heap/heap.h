@@ -109,8 +109,11 @@ class Heap {
   // H8. The segments from here on are the reserve: the last of the file, whatever its size is. As it grows they become
   // ordinary ones.
   std::uint64_t reserve_begin() const { return reserve_begin(segment_count()); }
+  static std::uint64_t reserve_size(std::uint64_t segments) {
+    return std::clamp(segments / reserve_divisor, reserve_min, reserve_max);
+  }
   static std::uint64_t reserve_begin(std::uint64_t segments) {
-    return segments - std::min(std::clamp(segments / reserve_divisor, reserve_min, reserve_max), segments);
+    return segments - std::min(reserve_size(segments), segments);
   }
 
   // H1: one compare-and-swap of the owner word. False if somebody alive has it, or it may not be used at all.
