@@ -64,13 +64,13 @@ def test_all_uses_of_a_lost_file_are_errors(path, name, size):
 
 
 THREADS = """
-import sys, threading, utan
+import os, sys, threading, utan
 db = utan.open(sys.argv[1])
 def work(use):
     try:
         while True: use()
     except utan.CorruptionError as error:
-        print(error, flush=True)
+        os.write(1, f"{error}\n".encode())  # at once, unlike print
 threads = [threading.Thread(target=work, args=(use,)) for use in (
     lambda: db["d"].native(), lambda: dict(db["t"]), lambda: db.incr("n"), lambda: db["t"].__setitem__(1, bytes(300)))]
 for thread in threads: thread.start()
