@@ -70,7 +70,7 @@ def work(use):
     try:
         while True: use()
     except utan.CorruptionError as error:
-        os.write(1, f"{error}\n".encode())  # at once, unlike print
+        os.write(1, f"{error}\\n".encode())  # at once, unlike print
 threads = [threading.Thread(target=work, args=(use,)) for use in (
     lambda: db["d"].native(), lambda: dict(db["t"]), lambda: db.incr("n"), lambda: db["t"].__setitem__(1, bytes(300)))]
 for thread in threads: thread.start()
