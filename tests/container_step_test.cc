@@ -366,12 +366,17 @@ TEST_P(AtContainerStep, KilledThere) {
 }
 
 TEST_P(AtContainerStep, StoppedThere) {
-  Scenario scenario;
-  const bool reached = scenario.spring(GetParam(), 1, SIGSTOP);
-  EXPECT_TRUE(reached) << "the victim did not come by this step";
-  scenario.expect_progress();
-  if (reached) scenario.let_go_on();
-  scenario.finish();
+  bool reached = false;
+  // Whether a victim comes by some of the steps depends on what its neighbour pins meanwhile.
+  for (int round = 0; !reached; ++round) {
+    ASSERT_LT(round, 30) << "no victim came by this step";
+    Scenario scenario;
+    reached = scenario.spring(GetParam(), 1, SIGSTOP);
+    scenario.expect_progress();
+    if (reached) scenario.let_go_on();
+    scenario.finish();
+    if (HasFailure()) return;
+  }
 }
 
 std::vector<Step> tested_steps() {
