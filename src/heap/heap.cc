@@ -305,15 +305,16 @@ Result<void> Heap::grow(std::uint64_t run_length) const {
     start += format::segments_per_region - start % format::segments_per_region + format::region_metadata_segments;
   }
   end = std::max(end, start + run_length + reserve_size(end + run_length));
-  Result<void> grown = grow_to(now, end);
+  Result<void> grown = grow_to(size, end);
   // The last of a disk is of use, too.
-  if (grown.code() == Code::no_space && run_length == 1 && now + 1 < end) return grow_to(now, now + 1);
+  if (grown.code() == Code::no_space && run_length == 1 && now + 1 < end) return grow_to(size, now + 1);
   return grown;
 }
 
-Result<void> Heap::grow_to(std::uint64_t now, std::uint64_t end) const {
+// From the size that was read, of which nothing is believed but that it is compared with, to so many segments.
+Result<void> Heap::grow_to(std::uint64_t size, std::uint64_t end) const {
   auto& fixed = coordination_.fixed();
-  std::uint64_t size = format::regions_offset + (now << format::segment_shift);
+  const std::uint64_t now = format::segment_count(ByteCount{size});
   const std::uint64_t tail = end % format::segments_per_region;
   if (tail != 0 && tail <= format::region_metadata_segments) end += format::region_metadata_segments + 1 - tail;
   const std::uint64_t target = format::regions_offset + (end << format::segment_shift);
@@ -330,8 +331,7 @@ Result<void> Heap::grow_to(std::uint64_t now, std::uint64_t end) const {
   step(Step::grow_published);
   // Those that were the reserve, or are in front of what is it now.
   for (std::uint64_t segment = reserve_begin(now); segment < reserve_begin(end); ++segment) {
-    if (!format::describes_region(SegmentIndex{segment}) && is_vacant(SegmentIndex{segment}))
-      hint(SegmentIndex{segment}, format::class_empty);
+    if (!format::describes_region(SegmentIndex{segment})) hint_room(SegmentIndex{segment});
   }
   return {};
 }

@@ -156,7 +156,7 @@ class Heap {
   static constexpr std::uint64_t reserve_max = 64;
 
   Result<void> widen(ByteCount needed) const;
-  Result<void> grow_to(std::uint64_t segments_before, std::uint64_t end) const;
+  Result<void> grow_to(std::uint64_t size, std::uint64_t end) const;
   bool own_run(SegmentIndex first, std::uint64_t length, format::OwnerWord me) const;
   std::optional<SegmentIndex> find_run(std::uint64_t length, format::OwnerWord me) const;
 
