@@ -183,6 +183,8 @@ void Session::adopt_entry(std::uint32_t index) {
   format::ProcessEntry& entry = coordination_.entry(index);
   const std::uint64_t claim = entry.claim.load(std::memory_order_acquire);
   if ((claim & 1) == 0) return;
+  // Looked at now, the size covers all that the dead have left. Where this process cannot look, it is left to others.
+  if (!heap_.catch_up().ok()) return;
   const std::uint64_t lines = coordination_.fixed().line_high.load(std::memory_order_acquire);
   for (std::uint64_t i = 0; i < lines; ++i) {
     const format::OwnerOfLine owner{coordination_.line(i).owner.load(std::memory_order_acquire)};
@@ -194,8 +196,7 @@ void Session::adopt_entry(std::uint32_t index) {
 }
 
 void Session::adopt_dead() {
-  if (read_only_) return;              // the lock of a byte for writing needs a descriptor for writing
-  if (!heap_.catch_up().ok()) return;  // what they left may lie where this process cannot look
+  if (read_only_) return;  // the lock of a byte for writing needs a descriptor for writing
   const std::lock_guard lock(mutex_);
   adopted_at_ns_.store(system_->monotonic_now().value, std::memory_order_relaxed);
   for (std::uint32_t i = 0; i < format::process_entry_count; ++i) {

@@ -466,7 +466,10 @@ void Reclaimer::retry_waiting(const Horizon& horizon) {
   for (std::uint64_t i = 0; i < format::waiting_list_count; ++i) {
     auto& list = heap_->coordination().waiting_list(i);
     std::uint64_t head = list.load(std::memory_order_acquire);
-    if (head == 0 || waiting_chunk(*heap_, Offset{head}) == nullptr) continue;
+    if (head == 0) continue;
+    // What the chain leads to was there before it became the list's: looked at now, the size covers all of it.
+    if (!heap_->catch_up().ok()) return;
+    if (waiting_chunk(*heap_, Offset{head}) == nullptr) continue;
     // The hint speaks of one chunk of the list: now and then the others are looked at as well.
     const std::uint64_t hint = heap_->coordination().waiting_hint(i).load(std::memory_order_relaxed);
     if (horizon.is_visible(hint) && scans_ % thorough_interval != i) continue;

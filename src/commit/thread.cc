@@ -219,9 +219,12 @@ void Thread::reclaim() {
   std::uint64_t nobody = 0;
   if (!line.owner.compare_exchange_strong(nobody, session_->owner().word, std::memory_order_acq_rel)) return;
   line.generation.fetch_add(1, std::memory_order_acq_rel);
-  Reclaimer abandoned(*heap_, line, allocator_);
-  abandoned.drain(horizon_);
-  abandoned.file_open_chunks();
+  // Who left it may have made the file longer since it was looked at above.
+  if (heap_->catch_up().ok()) {
+    Reclaimer abandoned(*heap_, line, allocator_);
+    abandoned.drain(horizon_);
+    abandoned.file_open_chunks();
+  }
   line.generation.fetch_add(1, std::memory_order_acq_rel);
   line.owner.store(0, std::memory_order_release);
 }
