@@ -74,24 +74,24 @@ class PogrebStore {
  public:
   void open(const Place& place, Access) {
     const std::string path = place.directory + "/store.pogreb";
-    library_ = &pogreb();
-    store_ = library_->open(path.data(), size_of(path));
+    module_ = &pogreb();
+    store_ = module_->open(path.data(), size_of(path));
     pogreb_must(store_ != 0);
     buffer_.resize(kBufferSize);
   }
   void join(const PogrebStore& first) {
-    library_ = first.library_;
+    module_ = first.module_;
     store_ = first.store_;
     buffer_.resize(kBufferSize);
   }
-  void close() { pogreb_must(library_->close(store_) >= 0); }
+  void close() { pogreb_must(module_->close(store_) >= 0); }
 
   void put(std::string_view key, std::string_view value) {
-    pogreb_must(library_->put(store_, key.data(), size_of(key), value.data(), size_of(value)) >= 0);
+    pogreb_must(module_->put(store_, key.data(), size_of(key), value.data(), size_of(value)) >= 0);
   }
   template <class Use>
   bool get(std::string_view key, Use&& use) {
-    const Pogreb::Size size = library_->get(store_, key.data(), size_of(key), buffer_.data(), size_of(buffer_));
+    const Pogreb::Size size = module_->get(store_, key.data(), size_of(key), buffer_.data(), size_of(buffer_));
     if (size == Pogreb::kAbsent) return false;
     pogreb_must(size >= 0);
     if (size > size_of(buffer_)) {
@@ -102,19 +102,19 @@ class PogrebStore {
     return true;
   }
   bool erase(std::string_view key) {
-    pogreb_must(library_->erase(store_, key.data(), size_of(key)) >= 0);
+    pogreb_must(module_->erase(store_, key.data(), size_of(key)) >= 0);
     return true;
   }
   template <class Use>
   void each(Use&& use) {
-    const Pogreb::Handle walk = library_->walk_begin(store_);
+    const Pogreb::Handle walk = module_->walk_begin(store_);
     for (;;) {
-      const Pogreb::Size size = library_->walk_next(walk, buffer_.data(), size_of(buffer_));
+      const Pogreb::Size size = module_->walk_next(walk, buffer_.data(), size_of(buffer_));
       pogreb_must(size >= 0);
       if (size == 0) break;
       hand_over(std::string_view(buffer_).substr(0, static_cast<std::size_t>(size)), use);
     }
-    library_->walk_end(walk);
+    module_->walk_end(walk);
   }
 
  private:
@@ -132,7 +132,7 @@ class PogrebStore {
     }
   }
 
-  const Pogreb* library_ = nullptr;
+  const Pogreb* module_ = nullptr;
   Pogreb::Handle store_ = 0;
   std::string buffer_;
 };
