@@ -1,5 +1,6 @@
 #include "heap/allocator.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace utan::heap {
@@ -199,7 +200,7 @@ void Allocator::give_up_kept() {
 Result<Offset> Allocator::allocate_run(ByteCount size, CommitNumber birth) {
   const std::uint64_t length = format::run_length_for(size);
   DCHECK(length <= format::run_segments_max);
-  UTAN_ASSIGN(const SegmentIndex first, heap_->acquire_run(length, me_));
+  UTAN_ASSIGN(const SegmentIndex first, heap_->acquire_run(length, me_, run_cursor_));
   for (std::uint64_t i = 0; i < length; ++i) kept_.push_back(SegmentIndex{first.value + i});
   const Offset block = format::segment_start(first);
   // Recorded before it is described: killed in between, an adopter finds no run there, and the segments are free again
@@ -212,7 +213,10 @@ Result<Offset> Allocator::allocate_run(ByteCount size, CommitNumber birth) {
 bool Allocator::free_run(Offset block, SegmentIndex segment, unsigned size_class) {
   if (size_class != format::class_run || block != format::segment_start(segment)) return false;
   if constexpr (debug_build) heap_->at<format::BlockHeader>(block)->kind = format::Kind::freed;
-  return heap_->free_run(segment);
+  if (!heap_->free_run(segment)) return false;
+  // What was freed last is used first: it is still near the processor, and nothing else of the file has to be.
+  run_cursor_ = std::min(run_cursor_, segment);
+  return true;
 }
 
 // The stash is full: the block goes back into the mask, or its bit is cleared.

@@ -214,6 +214,8 @@ class Allocator {
   std::array<Own, format::class_count> own_{};
   std::vector<SegmentIndex> kept_;  // owned, exhausted, with blocks of the build under way
   SegmentIndex scan_cursor_{0};
+  // Before it there was no run that was long enough, but for what others have freed since.
+  SegmentIndex run_cursor_{0};
   bool may_use_reserve_ = false;
   bool uses_reserve_ = false;
 };

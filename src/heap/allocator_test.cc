@@ -119,6 +119,52 @@ TEST_F(HeapTest, TheFileIsReusedBeforeItGrows) {
   EXPECT_EQ(heap_.statistics().used.value, 0u);
 }
 
+TEST_F(HeapTest, ARunInUseIsNotTriedAgainAndAFreedOneIsFound) {
+  UTAN_SEEDED(seed);
+  std::mt19937_64 random(seed);
+  auto allocator = claim(0);
+  auto neighbour = claim(1);
+  const auto is_hinted = [&](SegmentIndex segment) {
+    const std::uint64_t in_region = format::segment_in_region(segment);
+    const auto* words = heap_.at<std::atomic<std::uint64_t>>(
+        format::hints_offset(segment.value / format::segments_per_region, format::class_empty));
+    return (words[in_region / 64].load() >> (in_region % 64) & 1) != 0;
+  };
+  struct Run {
+    std::uint64_t size;
+    Offset block;
+  };
+  std::vector<Run> runs;
+  for (int i = 0; i < 300; ++i) {
+    const std::uint64_t size = 8'193 + random() % 200'000;
+    runs.push_back({size, allocator->allocate(ByteCount{size}, CommitNumber{1}).value()});
+    allocator->end_build();
+  }
+  for (const Run& run : runs) {
+    for (std::uint64_t i = 0; i < format::run_length_for(ByteCount{run.size}); ++i)
+      ASSERT_FALSE(is_hinted(SegmentIndex{format::segment_of(run.block).value + i})) << run.block.value;
+  }
+  // Freed by another line, which this one does not hear of: it looks again before the file grows.
+  const std::uint64_t size = heap_.file_size().value;
+  for (int round = 0; round < 3; ++round) {
+    for (const Run& run : runs) ASSERT_TRUE(neighbour->free(run.block));
+    for (Run& run : runs) {
+      run.block = allocator->allocate(ByteCount{run.size}, CommitNumber{1}).value();
+      allocator->end_build();
+    }
+  }
+  EXPECT_EQ(heap_.file_size().value, size);
+  // By its own line: the same place again.
+  const Offset first = runs.front().block;
+  ASSERT_TRUE(allocator->free(first));
+  runs.front().block = allocator->allocate(ByteCount{runs.front().size}, CommitNumber{1}).value();
+  EXPECT_EQ(runs.front().block, first);
+  for (const Run& run : runs) ASSERT_TRUE(allocator->free(run.block));
+  give_up(0, allocator);
+  give_up(1, neighbour);
+  EXPECT_EQ(heap_.statistics().used.value, 0u);
+}
+
 TEST_F(HeapTest, ThreadsFreeEachOthersBlocks) {
   UTAN_SEEDED(seed);
   constexpr std::uint64_t thread_count = 3;

@@ -182,6 +182,9 @@ bool Heap::own_run(SegmentIndex first, std::uint64_t length, OwnerWord me) const
     const SegmentIndex segment{first.value + i};
     bool usable = try_own(segment, me);
     if (usable) {
+      // First the hint is taken back, then the bits are looked at: whoever frees the last block later finds no hint and sets
+      // it again. A segment that is in use is not tried twice.
+      take_back_hint(segment);
       const unsigned size_class =
           ClassWord{descriptor(segment).class_word.load(std::memory_order_acquire)}.size_class();
       usable = size_class <= format::class_last && is_vacant(segment) && is_usable();
@@ -199,10 +202,17 @@ bool Heap::own_run(SegmentIndex first, std::uint64_t length, OwnerWord me) const
   return true;
 }
 
-std::optional<SegmentIndex> Heap::find_run(std::uint64_t length, OwnerWord me) const {
-  const std::uint64_t segments = reserve_begin();
+void Heap::take_back_hint(SegmentIndex segment) const {
+  const std::uint64_t in_region = format::segment_in_region(segment);
+  auto* words = at<std::atomic<std::uint64_t>>(
+      format::hints_offset(segment.value / format::segments_per_region, format::class_empty));
+  words[in_region / 64].fetch_and(~(std::uint64_t{1} << (in_region % 64)), std::memory_order_seq_cst);
+}
+
+std::optional<SegmentIndex> Heap::find_run(std::uint64_t length, OwnerWord me, std::uint64_t begin,
+                                           std::uint64_t end) const {
   std::uint64_t run = 0;
-  for (std::uint64_t at_segment = 0; at_segment < segments; ++at_segment) {
+  for (std::uint64_t at_segment = begin; at_segment < end; ++at_segment) {
     const std::uint64_t in_region = at_segment % format::segments_per_region;
     if (in_region < format::region_metadata_segments) {
       run = 0;
@@ -226,11 +236,18 @@ std::optional<SegmentIndex> Heap::find_run(std::uint64_t length, OwnerWord me) c
   return std::nullopt;
 }
 
-Result<SegmentIndex> Heap::acquire_run(std::uint64_t length, OwnerWord me) const {
+Result<SegmentIndex> Heap::acquire_run(std::uint64_t length, OwnerWord me, SegmentIndex& cursor) const {
   DCHECK(length >= 1 && length <= format::run_segments_max);
   for (int attempt = 0; attempt < 8; ++attempt) {
-    const std::optional<SegmentIndex> first = find_run(length, me);
-    if (first) return *first;
+    const std::uint64_t end = reserve_begin();
+    const std::uint64_t middle = std::min(cursor.value, end);
+    std::optional<SegmentIndex> first = find_run(length, me, middle, end);
+    // Up to the cursor, and the runs that lie across it.
+    if (!first) first = find_run(length, me, 0, std::min(middle + length - 1, end));
+    if (first) {
+      cursor = SegmentIndex{first->value + length};
+      return *first;
+    }
     UTAN_TRY(grow(length));
   }
   return Error(Code::no_space, "no room for a value of " + std::to_string(length) + " segments in a row");

@@ -135,9 +135,10 @@ class Heap {
   // such block: then the file is damaged.
   bool free_bit(Offset block) const;
 
-  // H6: wins `length` whole segments in a row for `me`; describe_run makes them one block; free_run gives the block
-  // back (the caller alone owns it; false if there is no run).
-  Result<SegmentIndex> acquire_run(std::uint64_t length, format::OwnerWord me) const;
+  // H6: wins `length` whole segments in a row for `me`, looked for from `cursor` on, which then is behind them, and before it
+  // as well before the file grows; describe_run makes them one block; free_run gives the block back (the caller alone owns it;
+  // false if there is no run).
+  Result<SegmentIndex> acquire_run(std::uint64_t length, format::OwnerWord me, SegmentIndex& cursor) const;
   void describe_run(SegmentIndex first, std::uint64_t length) const;
   bool free_run(SegmentIndex first) const;
 
@@ -158,7 +159,11 @@ class Heap {
   Result<void> widen(ByteCount needed) const;
   Result<void> grow_to(std::uint64_t size, std::uint64_t end) const;
   bool own_run(SegmentIndex first, std::uint64_t length, format::OwnerWord me) const;
-  std::optional<SegmentIndex> find_run(std::uint64_t length, format::OwnerWord me) const;
+  // Between these segments.
+  std::optional<SegmentIndex> find_run(std::uint64_t length, format::OwnerWord me, std::uint64_t begin,
+                                       std::uint64_t end) const;
+  // The hint that the segment is empty.
+  void take_back_hint(SegmentIndex segment) const;
 
   std::atomic<std::byte*> base_{nullptr};
   std::atomic<std::uint64_t> reserved_{format::file_size_min};
