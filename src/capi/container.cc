@@ -489,17 +489,8 @@ utan_code utan_iterate(utan_container* container, const utan_range* range, utan_
   });
 }
 
-utan_code utan_iterator_next(utan_iterator* iterator, utan_value* key, utan_value* value) {
-  if (auto* const usual = std::get_if<std::unique_ptr<Iterator>>(&iterator->over);
-      usual != nullptr && iterator->tuples.empty()) [[likely]] {
-    Value found_key;
-    Value found_value;
-    if ((*usual)->next_quickly(found_key, found_value)) [[likely]] {
-      if (key != nullptr) utan::capi::show_text(found_key, key);
-      if (value != nullptr) utan::capi::show_text(found_value, value);
-      return UTAN_OK;
-    }
-  }
+// All but the usual case.
+[[gnu::noinline]] static utan_code next_slowly(utan_iterator* iterator, utan_value* key, utan_value* value) {
   return guarded([&]() -> utan_code {
     if (auto* const cursor = std::get_if<std::unique_ptr<utan::object::Cursor>>(&iterator->over)) {
       utan::object::Bytes found_key;
@@ -536,6 +527,20 @@ utan_code utan_iterator_next(utan_iterator* iterator, utan_value* key, utan_valu
     utan::capi::hand_over(std::move(lent).value(), over.attachment(), over.own_snapshot(), value);
     return UTAN_OK;
   });
+}
+
+utan_code utan_iterator_next(utan_iterator* iterator, utan_value* key, utan_value* value) {
+  if (auto* const usual = std::get_if<std::unique_ptr<Iterator>>(&iterator->over);
+      usual != nullptr && iterator->tuples.empty()) [[likely]] {
+    Value found_key;
+    Value found_value;
+    if ((*usual)->next_quickly(found_key, found_value)) [[likely]] {
+      if (key != nullptr) utan::capi::show_usual(found_key, key);
+      if (value != nullptr) utan::capi::show_usual(found_value, value);
+      return UTAN_OK;
+    }
+  }
+  return next_slowly(iterator, key, value);
 }
 
 void utan_iterator_close(utan_iterator* iterator) { delete iterator; }

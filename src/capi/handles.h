@@ -152,6 +152,16 @@ inline void show_text(const format::Value& value, utan_value* out) {
   out->reserved0 = 0;
   out->reserved[0] = out->reserved[1] = 0;
 }
+// Text, or what 64 bits hold whole: all of these lie in the same place of a utan_value.
+inline void show_usual(const format::Value& value, utan_value* out) {
+  if (format::is_text(value.tag)) [[likely]]
+    return show_text(value, out);
+  out->integer = static_cast<std::int64_t>(value.bits);
+  out->size = 0;
+  out->type = static_cast<utan_type>(value.tag);
+  out->reserved0 = 0;
+  out->reserved[0] = out->reserved[1] = 0;
+}
 inline void show(const format::Value& value, Tuples& tuples, utan_value* out) {
   if (format::is_text(value.tag)) return show_text(value, out);
   show_other(value, tuples, out);

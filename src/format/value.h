@@ -10,6 +10,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -76,5 +77,36 @@ Result<Value> from_word(const Word& word);
 std::span<const std::byte> to_payload(const Value& value, std::array<std::byte, 8>& scratch);
 // The value again, referring to `bytes`. Code::corruption if there is no such value.
 Result<Value> from_payload(Tag tag, std::span<const std::byte> bytes);
+
+// --- The usual case of both --------------------------------------------------------------------------------------------
+
+// Of values that 64 bits hold whole, but for booleans, which are stored in one byte.
+constexpr bool is_eight_bytes(Tag tag) {
+  return tag == Tag::integer || tag == Tag::real || tag == Tag::datetime || tag == Tag::datetime_utc;
+}
+
+// from_payload of text, numbers and datetimes. False: that one has to be asked.
+[[gnu::always_inline]] inline bool from_usual_payload(Tag tag, std::span<const std::byte> bytes, Value& out) {
+  if (is_text(tag)) {
+    out = Value{tag, 0, bytes, nullptr, 0};
+    return true;
+  }
+  if (!is_eight_bytes(tag) || bytes.size() != sizeof out.bits) [[unlikely]]
+    return false;
+  out = Value{tag, 0, {}, nullptr, 0};
+  std::memcpy(&out.bits, bytes.data(), sizeof out.bits);
+  return true;
+}
+
+// from_word of integers and reals.
+[[gnu::always_inline]] inline bool from_usual_word(const Word& word, Value& out) {
+  if (word.kind() == WordKind::integer) {
+    out = Value::integer(word.signed_payload());
+    return true;
+  }
+  if (word.kind() != WordKind::real) return false;
+  out = Value::real(std::bit_cast<double>(word.payload() << 4));
+  return true;
+}
 
 }  // namespace utan::format

@@ -32,17 +32,20 @@ class Iterator {
 
   // False at the end. `key`: of a list the index. What both refer to is valid until the next call.
   Result<bool> next(format::Value& key, format::Value& value);
-  // The usual case of next(): text under text in a large dict or collection, forward. False: nothing was done.
+  // The usual case of next(), forward: text or numbers, under text in a dict or collection, or in a list. False: nothing was
+  // done.
   [[gnu::always_inline]] bool next_quickly(format::Value& key, format::Value& value) {
-    if (remaining_ <= 1 || reverse_ || !started_ || !items_ || !snapshot_->is_usable()) [[unlikely]]
+    if (remaining_ <= 1 || reverse_ || !started_ || !snapshot_->is_usable()) [[unlikely]]
       return false;
-    const format::Record* const record = items_->next_quickly(
-        [](const format::Record* of) { return format::is_text(of->key_tag()) && format::is_text(of->value_tag()); });
-    if (record == nullptr) [[unlikely]]
-      return false;
+    if (items_) {
+      if (!items_->next_quickly(key, value)) [[unlikely]]
+        return false;
+    } else {
+      const auto is_usual = [&value](const format::Word& word) { return format::from_usual_word(word, value); };
+      if (elements_->next_quickly(is_usual) == nullptr) return false;
+      key = format::Value::integer(static_cast<std::int64_t>(elements_->index()));
+    }
     --remaining_;
-    key = {record->key_tag(), 0, Bytes(record->key(), record->key_size()), nullptr, 0};
-    value = {record->value_tag(), 0, Bytes(record->value(), record->value_size()), nullptr, 0};
     return true;
   }
   // A container that next() has answered: of the store as it is now, or of the snapshot if that is what is gone over.

@@ -98,13 +98,27 @@ class ItemCursor {
   // Only from an entry.
   Result<void> next();
   Result<void> previous();
-  // The usual case of next(), of a large dict or collection, where `usual(record)` says so: the record, and item() is
-  // not of it. Null: nothing has changed.
-  template <class Usual>
-  [[gnu::always_inline]] const format::Record* next_quickly(Usual&& usual) {
-    if (!ordered_ || !ordered_->next_quickly(usual)) [[unlikely]]
-      return nullptr;
-    return ordered_->record();
+  // The usual case of next(), of a dict or collection: the key is text, and the value text or a number. item() is not of what
+  // it finds. False: nothing has changed.
+  [[gnu::always_inline]] bool next_quickly(format::Value& key, format::Value& value) {
+    if (ordered_) [[likely]] {
+      const auto is_usual = [&value](const format::Record* of) {
+        return format::is_text(of->key_tag()) &&
+               format::from_usual_payload(of->value_tag(), Bytes(of->value(), of->value_size()), value);
+      };
+      if (!ordered_->next_quickly(is_usual)) [[unlikely]]
+        return false;
+      const format::Record* const record = ordered_->record();
+      key = format::Value{record->key_tag(), 0, Bytes(record->key(), record->key_size()), nullptr, 0};
+      return true;
+    }
+    format::SortedItem item;
+    if (form_ != Form::sorted || index_ + 1 >= block_.count || !block_.read(index_ + 1, item) ||
+        !format::is_text(item.key_tag) || !format::from_usual_payload(item.value_tag, item.value, value)) [[unlikely]]
+      return false;
+    ++index_;
+    key = format::Value{item.key_tag, 0, item.key, nullptr, 0};
+    return true;
   }
   // Is it at an entry?
   bool valid() const { return valid_; }
