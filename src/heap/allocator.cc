@@ -13,6 +13,8 @@ using format::SizeClass;
 namespace {
 // How many segments are looked at, without a hint, before the file grows. It finds what lost its hint to a kill.
 constexpr std::uint64_t scan_budget = 256;
+// The same before it grows for a run, by at least a sixty-fourth: the whole file has been looked at before it is twice as long.
+constexpr std::uint64_t run_scan_budget = format::segments_per_region;
 }  // namespace
 
 Allocator::Allocator(const Heap& heap, format::Line& line, std::uint64_t line_index, std::uint64_t line_generation)
@@ -200,7 +202,7 @@ void Allocator::give_up_kept() {
 Result<Offset> Allocator::allocate_run(ByteCount size, CommitNumber birth) {
   const std::uint64_t length = format::run_length_for(size);
   DCHECK(length <= format::run_segments_max);
-  UTAN_ASSIGN(const SegmentIndex first, heap_->acquire_run(length, me_, run_cursor_));
+  UTAN_ASSIGN(const SegmentIndex first, acquire_run(length));
   for (std::uint64_t i = 0; i < length; ++i) kept_.push_back(SegmentIndex{first.value + i});
   const Offset block = format::segment_start(first);
   // Recorded before it is described: killed in between, an adopter finds no run there, and the segments are free again
@@ -208,6 +210,30 @@ Result<Offset> Allocator::allocate_run(ByteCount size, CommitNumber birth) {
   hand_out(block, birth, format::class_run);
   heap_->describe_run(first, length);
   return block;
+}
+
+Result<SegmentIndex> Allocator::acquire_run(std::uint64_t length) {
+  for (int attempt = 0; attempt < 8; ++attempt) {
+    std::optional<SegmentIndex> first = heap_->acquire_run(length, me_, run_cursor_);
+    if (!first && hint_empty()) first = heap_->acquire_run(length, me_, run_cursor_);
+    if (first) return *first;
+    UTAN_TRY(heap_->grow(length));
+  }
+  return Error(Code::no_space, "no room for a value of " + std::to_string(length) + " segments in a row");
+}
+
+// Finds hints that were lost to a kill: looks at a part of the file, at another one each time. False: there were none.
+bool Allocator::hint_empty() {
+  const std::uint64_t segments = heap_->reserve_begin();
+  bool has_found = false;
+  for (std::uint64_t i = 0; i < run_scan_budget && i < segments; ++i) {
+    scan_cursor_ = SegmentIndex{(scan_cursor_.value + 1) % segments};
+    if (format::describes_region(scan_cursor_)) continue;
+    const ClassWord now{heap_->descriptor(scan_cursor_).class_word.load(std::memory_order_relaxed)};
+    if (now.size_class() > format::class_last || !heap_->is_vacant(scan_cursor_)) continue;
+    has_found = heap_->hint(scan_cursor_, format::class_empty) || has_found;
+  }
+  return has_found;
 }
 
 bool Allocator::free_run(Offset block, SegmentIndex segment, unsigned size_class) {

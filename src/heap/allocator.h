@@ -189,6 +189,8 @@ class Allocator {
   }
 
   Result<Offset> allocate_run(ByteCount size, CommitNumber birth);
+  Result<SegmentIndex> acquire_run(std::uint64_t length);
+  bool hint_empty();
   bool free_run(Offset block, SegmentIndex segment, unsigned size_class);
   bool free_masked(Offset block, format::SizeClass size_class, std::uint64_t index);
   void fill_freed(Offset block, format::SizeClass size_class) const;

@@ -83,17 +83,19 @@ bool Heap::is_vacant(SegmentIndex segment) const {
   return any == 0;
 }
 
-void Heap::hint(SegmentIndex segment, unsigned size_class) const {
+bool Heap::hint(SegmentIndex segment, unsigned size_class) const {
   const std::uint64_t region = segment.value / format::segments_per_region;
   const std::uint64_t in_region = format::segment_in_region(segment);
   auto& word = at<std::atomic<std::uint64_t>>(format::hints_offset(region, size_class))[in_region / 64];
   const std::uint64_t bit = std::uint64_t{1} << (in_region % 64);
   // relaxed throughout: hints are never trusted, a lost one costs a scan.
-  if ((word.load(std::memory_order_relaxed) & bit) == 0) word.fetch_or(bit, std::memory_order_relaxed);
+  const bool is_new = (word.load(std::memory_order_relaxed) & bit) == 0;
+  if (is_new) word.fetch_or(bit, std::memory_order_relaxed);
   const std::uint64_t place = region % format::hinted_regions;
   auto& top = coordination_.region_hint(size_class, place / 64);
   const std::uint64_t top_bit = std::uint64_t{1} << (place % 64);
   if ((top.load(std::memory_order_relaxed) & top_bit) == 0) top.fetch_or(top_bit, std::memory_order_relaxed);
+  return is_new;
 }
 
 std::optional<SegmentIndex> Heap::take_hint(unsigned size_class, SegmentIndex cursor) const {
@@ -236,21 +238,15 @@ std::optional<SegmentIndex> Heap::find_run(std::uint64_t length, OwnerWord me, s
   return std::nullopt;
 }
 
-Result<SegmentIndex> Heap::acquire_run(std::uint64_t length, OwnerWord me, SegmentIndex& cursor) const {
+std::optional<SegmentIndex> Heap::acquire_run(std::uint64_t length, OwnerWord me, SegmentIndex& cursor) const {
   DCHECK(length >= 1 && length <= format::run_segments_max);
-  for (int attempt = 0; attempt < 8; ++attempt) {
-    const std::uint64_t end = reserve_begin();
-    const std::uint64_t middle = std::min(cursor.value, end);
-    std::optional<SegmentIndex> first = find_run(length, me, middle, end);
-    // Up to the cursor, and the runs that lie across it.
-    if (!first) first = find_run(length, me, 0, std::min(middle + length - 1, end));
-    if (first) {
-      cursor = SegmentIndex{first->value + length};
-      return *first;
-    }
-    UTAN_TRY(grow(length));
-  }
-  return Error(Code::no_space, "no room for a value of " + std::to_string(length) + " segments in a row");
+  const std::uint64_t end = reserve_begin();
+  const std::uint64_t middle = std::min(cursor.value, end);
+  std::optional<SegmentIndex> first = find_run(length, me, middle, end);
+  // Up to the cursor, and the runs that lie across it.
+  if (!first) first = find_run(length, me, 0, std::min(middle + length - 1, end));
+  if (first) cursor = SegmentIndex{first->value + length};
+  return first;
 }
 
 void Heap::describe_run(SegmentIndex first, std::uint64_t length) const {

@@ -124,8 +124,9 @@ class Heap {
   // Are all bits of the segment's bitmap clear? Exact for its owner, a hint for others.
   bool is_vacant(SegmentIndex segment) const;
 
-  // Remembers that a segment has room for blocks of `size_class` (class_empty: for any). A hint, never trusted.
-  void hint(SegmentIndex segment, unsigned size_class) const;
+  // Remembers that a segment has room for blocks of `size_class` (class_empty: for any). A hint, never trusted. False: that
+  // was known.
+  bool hint(SegmentIndex segment, unsigned size_class) const;
   // A segment at or after `cursor` (cyclically) that is hinted for the class; its hint is taken back.
   std::optional<SegmentIndex> take_hint(unsigned size_class, SegmentIndex cursor) const;
   // Sets the hints of a segment that its owner is about to give up, by what it has free.
@@ -135,10 +136,10 @@ class Heap {
   // such block: then the file is damaged.
   bool free_bit(Offset block) const;
 
-  // H6: wins `length` whole segments in a row for `me`, looked for from `cursor` on, which then is behind them, and before it
-  // as well before the file grows; describe_run makes them one block; free_run gives the block back (the caller alone owns it;
-  // false if there is no run).
-  Result<SegmentIndex> acquire_run(std::uint64_t length, format::OwnerWord me, SegmentIndex& cursor) const;
+  // H6: wins `length` whole segments in a row for `me`, which are looked for from `cursor` on and then before it, and leads
+  // the cursor behind them; nullopt: the file has to grow. describe_run makes them one block; free_run gives the block back
+  // (the caller alone owns it; false if there is no run).
+  std::optional<SegmentIndex> acquire_run(std::uint64_t length, format::OwnerWord me, SegmentIndex& cursor) const;
   void describe_run(SegmentIndex first, std::uint64_t length) const;
   bool free_run(SegmentIndex first) const;
 
