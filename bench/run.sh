@@ -1,19 +1,19 @@
 #!/bin/sh
-# Builds and runs the benchmark and writes bench/results/latest.{md,json,png}, and of the Python package python.{md,json,png};
-# QUICK=1: quick.{md,json,png} and python-quick.{md,json,png}.
+# Builds and runs the benchmark and writes bench/results/latest.{md,json,png}, of what single operations cost cost.{md,json},
+# and of the Python package python.{md,json,png}; QUICK=1: quick, cost-quick and python-quick.
 #
 #   QUICK=1        fewer records and rounds
 #   LARGE=1        section scale goes to ten million records, for systems that can in reasonable time
 #   WORK=DIR       where stores are made and removed again (bench/results/work)
 #   SYSTEMS=a,b    only these of utan,absl,unordered_map,map,vector,tkrzw,lmdb,rocksdb,leveldb,sqlite,berkeleydb,
 #                  kyotocabinet,boost,pogreb; of Python's: the first words of their names
-#   SECTIONS=a,b   only these of point,ordered,ycsb,scale,lists,documents,shared,growth,python
+#   SECTIONS=a,b   only these of point,ordered,ycsb,scale,lists,documents,shared,growth,cost,python
 #   BENCH_DATE=T   the date that results carry (today)
-#   PEERS_ONLY=1   without Utan, to test the harness; without the section python
+#   PEERS_ONLY=1   without Utan, to test the harness; without the sections cost and python
 #   PYTHON=P       the interpreter for the section python (python3)
 #
 # Results of a run with SYSTEMS, some of the sections or PEERS_ONLY go to bench/results/partial.* and, with SYSTEMS, to
-# python-partial.*, so as not to pass for a whole one. SECTIONS=python is the whole of Python's.
+# python-partial.*, so as not to pass for a whole one. SECTIONS=python and SECTIONS=cost are the whole of these.
 # Ends with an error if anything measured was wrong, not if a target was missed: the report says which.
 set -eu
 cd "$(dirname "$0")/.."
@@ -23,15 +23,19 @@ work=${WORK:-$results/work}
 date=${BENCH_DATE:-$(date -u +%Y-%m-%d)}
 mkdir -p "$results" "$work"
 
-# SECTIONS without "python" is for the program; has_program and has_python are empty if there is nothing to do.
-sections=$(echo "${SECTIONS:-}" | tr ',' '\n' | grep -vx python | paste -s -d , -)
+# SECTIONS without "python" and "cost" is for the program; has_program, has_cost and has_python are empty if there is nothing to do.
+sections=$(echo "${SECTIONS:-}" | tr ',' '\n' | grep -vx -e python -e cost | paste -s -d , -)
 has_program=1
+has_cost=1
 has_python=1
 if [ -n "${SECTIONS:-}" ]; then
   has_program=$sections
   case ",$SECTIONS," in *,python,*) ;; *) has_python= ;; esac
+  case ",$SECTIONS," in *,cost,*) ;; *) has_cost= ;; esac
 fi
-if [ -n "${PEERS_ONLY:-}" ]; then has_python=; fi
+if [ -n "${PEERS_ONLY:-}" ]; then has_python= has_cost=; fi
+# It has no peers.
+if [ -n "${SYSTEMS:-}" ]; then has_cost=; fi
 
 # draw PROGRAM NAME: the picture needs matplotlib, in an environment of this tree. Without a network there is none, and all
 # else is there.
@@ -83,6 +87,19 @@ measure_program() {
   draw bench/picture.py "$name"
 }
 
+measure_cost() {
+  cmake --preset release -DUTAN_BENCH=ON >&2
+  if ! cmake --build build/release --target utan_bench_cost >&2; then
+    echo "bench: no section cost: it needs Valgrind's headers when it is built" >&2
+    return 1
+  fi
+  set --
+  if [ -n "${QUICK:-}" ]; then set -- --records 100000 --operations 50000; fi
+  echo "bench: cost" >&2
+  python3 bench/cost.py "$(find build/release -type f -name utan_bench_cost)" --work "$work" \
+    --name "$results/cost${QUICK:+-quick}" --date "$date" "$@"
+}
+
 measure_python() {
   name=python${QUICK:+-quick}
   if [ -n "${SYSTEMS:-}" ]; then name=python-partial; fi
@@ -92,5 +109,6 @@ measure_python() {
 
 status=0
 if [ -n "$has_program" ]; then measure_program; fi
+if [ -n "$has_cost" ]; then measure_cost || status=$?; fi
 if [ -n "$has_python" ]; then measure_python; fi
 exit "$status"

@@ -11,7 +11,7 @@ test=("${demo[@]}" git pkg-config libgtest-dev clang-format-14 spin)
 torture=("${test[@]}" python3-dbg)
 # redis-tools has the program of the server as well (redis-check-rdb is the same one): redis-server would add a service.
 bench=("${demo[@]}" python3-gdbm pkg-config libgtest-dev libabsl-dev libtkrzw-dev liblmdb-dev libmsgpack-cxx-dev redis-tools
-  librocksdb-dev libleveldb-dev libsqlite3-dev libdb5.3-dev libkyotocabinet-dev libboost-dev)
+  valgrind librocksdb-dev libleveldb-dev libsqlite3-dev libdb5.3-dev libkyotocabinet-dev libboost-dev)
 fuzz=("${build[@]}" python3 libgtest-dev clang-14 libclang-rt-14-dev)
 
 case ${1-} in
