@@ -33,6 +33,7 @@ constexpr Portion small_portion{1, 16};
 // How many are noted before the pins are looked at.
 constexpr std::size_t due_min = 16;
 constexpr std::size_t due_max = 256;
+constexpr std::uint64_t lines_per_due = 16;
 
 enum class Outcome : std::uint8_t {
   named,    // somebody names it again, or it is gone
@@ -149,7 +150,11 @@ bool work_off(Thread& thread, std::uint64_t commits_max) {
   auto& orphans = thread.leftovers().orphans;
   orphans.insert(orphans.end(), ready.begin(), ready.end());
   // Those that are left are not looked at for every few that join them.
-  thread.leftovers().orphans_due = orphans.size() + std::clamp(orphans.size(), due_min, due_max);
+  // Where there are thousands of threads, the look at their pins takes longer than removing so few.
+  const std::size_t due = std::max<std::size_t>(
+      std::clamp(orphans.size(), due_min, due_max),
+      thread.session().coordination().fixed().line_high.load(std::memory_order_relaxed) / lines_per_due);
+  thread.leftovers().orphans_due = orphans.size() + due;
   return worked;
 }
 
