@@ -181,9 +181,9 @@ class Opener {
     return claim_entry();
   }
 
-  // A reader who may not use the lock file, or make one where the disk is full, needs none as long as nobody writes: he reads the newest checkpoint, with a
-  // coordination that is his alone. Nobody sees his pins. Who comes later to write may reuse blocks of that checkpoint once a
-  // newer one is durable: each operation first looks whether there is one (still_current).
+  // A reader who may not use the lock file, or make one where the disk is full, needs none as long as nobody writes: he reads
+  // the newest checkpoint, with a coordination that is his alone. Nobody sees his pins. Who comes later to write may reuse
+  // blocks of that checkpoint once a newer one is durable: each operation first looks whether there is one (still_current).
   Result<bool> read_alone(Error refusal) {
     os::File& file = *session_->data_file_;
     UTAN_ASSIGN(const bool others_write, file.others_hold_bytes_exclusively(0, format::process_entry_count));
