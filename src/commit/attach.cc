@@ -170,9 +170,8 @@ class Opener {
       // Made under the exclusive lock, used under the shared one again; claim_entry looks whether it still is the one.
       Result<bool> made = make_coordination_anew();
       no_room_for_lock_file_ = made.code() == Code::no_space;
-      if (!made.ok()) return made;
       // Whoever could not holds no lock now, and takes none: of several who convert theirs at once, the last is alone.
-      if (!made.value()) return false;
+      if (!made.ok() || !made.value()) return made;
       UTAN_ASSIGN(const bool locked_again, session_->data_file_->try_lock(os::LockMode::shared));
       if (!locked_again) return false;
       UTAN_ASSIGN(usable, open_coordination(status));
@@ -187,8 +186,8 @@ class Opener {
   Result<bool> read_alone(Error refusal) {
     os::File& file = *session_->data_file_;
     UTAN_ASSIGN(const bool others_write, file.others_hold_bytes_exclusively(0, format::process_entry_count));
-    if (others_write && no_room_for_lock_file_) return refusal;
-    if (others_write) return cannot_read_beside(std::move(refusal), path_);
+    if (others_write)
+      return no_room_for_lock_file_ ? std::move(refusal) : cannot_read_beside(std::move(refusal), path_);
     // It may be held exclusively now, or have been given up for that in vain.
     UTAN_ASSIGN(const bool locked, file.try_lock(os::LockMode::shared));
     if (!locked) return false;
