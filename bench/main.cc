@@ -18,7 +18,7 @@ constexpr const char* kUsage =
     "utan_bench [--name value]...\n"
     "  --out FILE        where to write (bench/results/raw.jsonl)\n"
     "  --work DIR        where stores are made and removed again (bench/results/work)\n"
-    "  --sections LIST   of point,ordered,ycsb,scale,lists,documents,shared,growth (all)\n"
+    "  --sections LIST   of point,ordered,ycsb,scale,lists,documents,shared,growth,beyond (all)\n"
     "  --systems LIST    of control,utan,absl,unordered_map,map,vector,tkrzw,lmdb,rocksdb,leveldb,sqlite,\n"
     "                    berkeleydb,kyotocabinet,boost,pogreb (all);\n"
     "                    the control always runs\n"
@@ -30,13 +30,14 @@ constexpr const char* kUsage =
     "  --script-records N   of section ycsb (1000000)  --script-seconds S  of each script (0.2)\n"
     "  --scale-bytes N        of values of each size, of section scale (16777216)\n"
     "  --large 1              section scale goes to ten million records (0)\n"
+    "  --beyond-bytes N       that each store of section beyond takes (0: it is left out)\n"
     "  --opens N            of each kind (20)\n"
     "  --seed N          of keys, values and orders (42)\n";
 
 struct Options {
   Settings settings;
   std::string out = "bench/results/raw.jsonl";
-  std::string sections = "point,ordered,ycsb,scale,lists,documents,shared,growth";
+  std::string sections = "point,ordered,ycsb,scale,lists,documents,shared,growth,beyond";
   std::string systems;
 };
 
@@ -71,6 +72,7 @@ Options parse(int argc, char** argv) {
       {"--script-seconds", [&](const char* v) { s.script_seconds = std::atof(v); }},
       {"--large", [&](const char* v) { s.is_large = std::atoi(v) != 0; }},
       {"--scale-bytes", [&](const char* v) { s.scale_bytes = std::strtoull(v, nullptr, 10); }},
+      {"--beyond-bytes", [&](const char* v) { s.beyond_bytes = std::strtoull(v, nullptr, 10); }},
       {"--opens", [&](const char* v) { s.open_count = static_cast<unsigned>(std::atoi(v)); }},
       {"--seed", [&](const char* v) { s.seed = std::strtoull(v, nullptr, 10); }},
   };
@@ -137,6 +139,7 @@ void describe(const Bench& bench) {
                       {"scale_bytes", static_cast<double>(s.scale_bytes)},
                       {"scale_seconds_max", s.scale_seconds_max},
                       {"large_seconds_max", s.large_seconds_max},
+                      {"beyond_bytes", static_cast<double>(s.beyond_bytes)},
                       {"open_count", static_cast<double>(s.open_count)},
                       {"core_count", static_cast<double>(bench.cores.size())},
                       {"seed", static_cast<double>(s.seed)}});
@@ -169,6 +172,7 @@ int run(const Options& options) {
   if (is_listed(options.sections, "documents")) run_documents(bench);
   if (is_listed(options.sections, "shared")) run_shared(bench);
   if (is_listed(options.sections, "growth")) run_growth(bench);
+  if (is_listed(options.sections, "beyond")) run_beyond(bench);
   if (bench.error_count != 0) std::fprintf(stderr, "bench: %u errors\n", bench.error_count);
   return bench.error_count == 0 ? 0 : 1;
 }

@@ -103,6 +103,24 @@ def summarise_growth(run):
     return growth
 
 
+BEYOND_PHASES = ("load", "read", "overwrite", "iterate")
+
+
+def summarise_beyond(run):
+    """{system: {"record_count", "allocated", phase: {"per_s", "fault_count", "resident"}}} of stores larger than memory."""
+    out = {}
+    for line in run.lines:
+        if line["section"] != "beyond" or "error" in line:
+            continue
+        out[line["system"]] = {
+            "record_count": line["record_count"],
+            "allocated": line["data_allocated"] + line["side_allocated"],
+            **{phase: {"per_s": 1e9 / line[f"{phase}.wall_ns"],
+                       "fault_count": line[f"{phase}.major_fault_count"] / line[f"{phase}.op_count"],
+                       "resident": line[f"{phase}.resident"]} for phase in BEYOND_PHASES}}
+    return out
+
+
 def summarise_open(run):
     opened = {}
     for system in run.names("store"):
@@ -315,6 +333,17 @@ def markdown(s):
                 for name, e in s["open"].items()]
         out.append(table(["store", "after a clean close", "after SIGKILL"], rows))
 
+    if s["beyond"]:
+        out.append(f"## Stores larger than memory\n\nRecords of 1 KiB in random order, loaded until the files take "
+                   f"{mib(settings['beyond_bytes'])} MiB; then random reads and random overwrites for half a minute each, and a "
+                   "million records in the order of iteration. Operations a second; pages read from the disk for each (by "
+                   "mapped memory alone: what is read by system calls does not count); MiB of the process and its mapped files "
+                   "that are in memory afterwards. One run.\n")
+        rows = [[name, f"{e['record_count'] / 1e6:.2f}", mib(e["allocated"])]
+                + [f"{e[phase]['per_s']:,.0f}; {e[phase]['fault_count']:.2f}; {mib(e[phase]['resident'])}"
+                   for phase in BEYOND_PHASES] for name, e in s["beyond"].items()]
+        out.append(table(["store", "million records", "files MiB"] + list(BEYOND_PHASES), rows))
+
     out += standing.all_markdown(s["standing"])
 
     out.append("## Settings\n")
@@ -358,6 +387,7 @@ def main():
         "writer": summarise_writer(run),
         "growth": summarise_growth(run),
         "open": summarise_open(run),
+        "beyond": summarise_beyond(run),
         "ycsb": loads.summarise_ycsb(run),
         "scale": loads.summarise_scale(run),
         "memory": loads.summarise_memory(run),

@@ -3,11 +3,13 @@
 # and of the Python package python.{md,json,png}; QUICK=1: quick, cost-quick and python-quick.
 #
 #   QUICK=1        fewer records and rounds
-#   LARGE=1        section scale goes to ten million records, for systems that can in reasonable time
+#   LARGE=1        section scale goes to ten million records, for systems that can in reasonable time; and section beyond runs,
+#                  with stores of 20 GiB, one after the other, each of which needs 28 GiB of the disk for a while
+#   BEYOND_BYTES=N stores of this size instead
 #   WORK=DIR       where stores are made and removed again (bench/results/work)
 #   SYSTEMS=a,b    only these of utan,absl,unordered_map,map,vector,tkrzw,lmdb,rocksdb,leveldb,sqlite,berkeleydb,
 #                  kyotocabinet,boost,pogreb; of Python's: the first words of their names
-#   SECTIONS=a,b   only these of point,ordered,ycsb,scale,lists,documents,shared,growth,cost,python
+#   SECTIONS=a,b   only these of point,ordered,ycsb,scale,lists,documents,shared,growth,beyond,cost,python
 #   BENCH_DATE=T   the date that results carry (today)
 #   PEERS_ONLY=1   without Utan, to test the harness; without the sections cost and python
 #   PYTHON=P       the interpreter for the section python (python3)
@@ -77,7 +79,7 @@ measure_program() {
     report_options=
     set --
   fi
-  if [ -n "${LARGE:-}" ]; then set -- "$@" --large 1; fi
+  if [ -n "${LARGE:-}" ]; then set -- "$@" --large 1 --beyond-bytes "${BEYOND_BYTES:-21474836480}"; fi
   if [ -n "${SYSTEMS:-}$sections${PEERS_ONLY:-}" ]; then name=partial; fi
 
   raw=$work/raw.jsonl

@@ -40,12 +40,15 @@ enum class Access { create, write, read };
 struct Place {
   std::string directory;
   std::uint64_t record_count_max = 0;
-  std::size_t value_size = kValueSize;  // of each record, when not told otherwise
+  std::size_t value_size = kValueSize;           // of each record, when not told otherwise
+  std::size_t cache_size_max = ~std::size_t{0};  // of a cache of its own
 };
 
 // What a peer with a cache of its own is given: room for all records with what a page wastes, so that none is read twice.
 [[nodiscard]] inline std::size_t cache_size(const Place& place) {
-  return std::max<std::size_t>(std::size_t{256} << 20, place.record_count_max * (place.value_size + 200));
+  const std::size_t all =
+      std::max<std::size_t>(std::size_t{256} << 20, place.record_count_max * (place.value_size + 200));
+  return std::min(all, place.cache_size_max);
 }
 
 struct Phase {
@@ -133,6 +136,9 @@ class Runner {
   virtual Phase insert_sized(const SizedValues& values, const Share& share) = 0;
   virtual Phase read_sized(const SizedValues& values, std::span<const std::uint32_t> order) = 0;
   virtual void check_sized(const SizedValues& values, std::uint64_t record_count) = 0;
+  // Section beyond, timed: each of these gets the value that it had, and so many records in the order of iteration.
+  virtual Phase overwrite_sized(const SizedValues& values, std::span<const std::uint32_t> order) = 0;
+  virtual Phase iterate_some(std::size_t value_size, std::uint64_t count) = 0;
 };
 
 [[noreturn]] inline void fail(const std::string& what) { throw std::runtime_error(what); }
@@ -309,7 +315,7 @@ class RunnerOf : public Interface {
   Phase insert_sized(const SizedValues& values, const Share& share) override {
     std::uint64_t count = 0;
     const Stopwatch watch;
-    for (RecordNumber i = share.worker; i < share.record_count; i += share.worker_count, ++count) {
+    for (RecordNumber i = share.first + share.worker; i < share.record_count; i += share.worker_count, ++count) {
       const Key key = workload_.key(i);
       adapter_.put(key.view(), values.value(i));
     }
@@ -341,6 +347,38 @@ class RunnerOf : public Interface {
       if (!adapter_.get(workload_.key(i).view(), compare)) fail("check: record " + std::to_string(i) + " is missing");
       if (!is_right) fail("check: record " + std::to_string(i) + " has a wrong value");
     }
+  }
+
+  Phase overwrite_sized(const SizedValues& values, std::span<const std::uint32_t> order) override {
+    const Stopwatch watch;
+    for (const std::uint32_t record : order) {
+      const Key key = workload_.key(record);
+      adapter_.put(key.view(), values.value(record));
+    }
+    return watch.phase(order.size());
+  }
+
+  Phase iterate_some(std::size_t value_size, std::uint64_t count) override {
+    // Ends the iteration, for which an adapter has no other way.
+    struct Enough {};
+    answer(true, count);
+    std::uint64_t seen = 0;
+    std::uint64_t sum = 0;
+    bool is_right = true;
+    const Stopwatch watch;
+    try {
+      adapter_.each([&](std::string_view key, std::string_view value) {
+        sum += touch_lines(value) + static_cast<unsigned char>(key[0]);
+        is_right = is_right && value.size() == value_size;
+        if (++seen == count) throw Enough();
+      });
+    } catch (const Enough&) {
+    }
+    const Phase phase = watch.phase(seen);
+    sum_ = sum_ + sum;
+    if constexpr (ControlAdapter<Adapter>) return phase;
+    if (seen != count || !is_right) fail("iterate: records are missing, or of another size");
+    return phase;
   }
 
   std::unique_ptr<Runner> sibling() override {

@@ -37,6 +37,7 @@ struct Settings {
   // A system for which inserting would take longer than this, judged by the step before, is left out of a step.
   double scale_seconds_max = 2.5;
   double large_seconds_max = 100;
+  std::uint64_t beyond_bytes = 0;                 // of each store of section beyond; 0: none
   std::uint64_t control_array_size = 160u << 20;  // bytes, of each process
   unsigned control_miss_count = 3;                // dependent misses of one operation of the sharing control
   std::uint64_t seed = 42;
@@ -87,6 +88,8 @@ void run_documents(Bench& bench);
 void run_ycsb(Bench& bench);
 // Tables of a thousand to a million records (ten, if large), and values of eight bytes to a mebibyte.
 void run_scale(Bench& bench);
+// Stores larger than memory: Utan, LMDB and RocksDB.
+void run_beyond(Bench& bench);
 // Two readers against one; two readers and a writer; opening. Stores are loaded once and then used by all three.
 void run_shared(Bench& bench);
 // How the file grows under steady overwriting; Utan only.

@@ -40,6 +40,7 @@ class SizedValues {
 struct Share {
   unsigned worker = 0;
   unsigned worker_count = 1;
+  std::uint64_t first = 0;         // those before it are there already
   std::uint64_t record_count = 0;  // of all together
 };
 

@@ -185,5 +185,25 @@ TEST_F(FullDiskTest, AStoreCannotBeMadeWhereThereIsNoRoomButOpened) {
   ASSERT_TRUE(root_->erase(Value::integer(1)).value());
 }
 
+// Who only reads needs no lock file that there is no room for.
+TEST_F(FullDiskTest, WithoutALockFileAndRoomForOneItIsStillRead) {
+  ASSERT_TRUE(put(1, 100).ok());
+  root_ = nullptr;
+  ASSERT_TRUE(object::Store::close(std::move(store_)).ok());
+  ASSERT_EQ(::unlink((path() + "-lock").c_str()), 0);
+  fill_disk();
+  const Result<std::unique_ptr<object::Store>> writer = object::Store::open(os::linux_system(), path(), {});
+  ASSERT_EQ(writer.code(), Code::no_space);
+  EXPECT_NE(writer.error().message().find(path() + "-lock"), std::string::npos) << writer.error().message();
+  store_ = test::open_store(path(), {.mode = commit::OpenMode::read_only});
+  ASSERT_NE(store_, nullptr);
+  root_ = store_->root();
+  expect_content({{1, 100}});
+  free_disk();
+  const std::unique_ptr<object::Store> now = test::open_store(path());
+  ASSERT_NE(now, nullptr);
+  EXPECT_TRUE(now->root()->erase(Value::integer(1)).value());
+}
+
 }  // namespace
 }  // namespace utan

@@ -69,6 +69,52 @@ TEST_F(Attach, ManyRecoverersMakeOneRecovery) {
   }
 }
 
+// How much of the mappings of this file the system counts as written to by this process, in KiB.
+std::uint64_t written_kib_of(const std::string& path) {
+  std::ifstream maps("/proc/self/smaps");
+  std::uint64_t sum = 0;
+  bool ours = false;
+  for (std::string line; std::getline(maps, line);) {
+    // The first line of a mapping begins with its addresses and ends with its path, and all others begin with a word.
+    if (line.find('-') != std::string::npos && line.find('-') < line.find(' ')) ours = line.ends_with(" " + path);
+    if (ours && (line.starts_with("Shared_Dirty:") || line.starts_with("Private_Dirty:")))
+      sum += std::stoull(line.substr(line.find(':') + 1));
+  }
+  return sum;
+}
+
+// Opening alone is no change, however many do it at once: not of a byte, not of a page in memory, not of the file's time.
+TEST_F(Attach, ManyWhoOpenAndReadWriteNothing) {
+  const std::uint64_t count = test::scaled(60, 200);
+  put_in(path_, "k", std::string(100'000, 'v'));
+  const std::string before = content_of(path_);
+  const timespec past[2] = {{.tv_sec = 1'000'000'000, .tv_nsec = 5}, {.tv_sec = 1'000'000'000, .tv_nsec = 5}};
+  ASSERT_EQ(::utimensat(AT_FDCWD, path_.c_str(), past, 0), 0);
+  std::vector<std::unique_ptr<Neighbour>> all;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    all.push_back(std::make_unique<Neighbour>([&, i](Neighbour& self) {
+      constexpr OpenMode modes[] = {OpenMode::create, OpenMode::existing, OpenMode::read_only};
+      self.pause();
+      auto store = test::open_store(path_, with_mode(modes[i % 3]));
+      ASSERT_NE(store, nullptr);
+      EXPECT_EQ(get_from(*store, "k")->size(), 100'000U);
+      self.pause();
+      EXPECT_EQ(store->statistics()->processes.value, count);
+      EXPECT_EQ(written_kib_of(path_), 0U);
+      self.pause();
+      close(std::move(store));
+    }));
+  }
+  for (int stage = 0; stage < 3; ++stage) {
+    for (auto& one : all) ASSERT_TRUE(one->paused());
+    for (auto& one : all) one->go_on();
+  }
+  for (auto& one : all) EXPECT_TRUE(one->ended_well());
+  EXPECT_EQ(changed_at(path_).tv_sec, past[1].tv_sec);
+  EXPECT_EQ(changed_at(path_).tv_nsec, past[1].tv_nsec);
+  EXPECT_TRUE(content_of(path_) == before);
+}
+
 // One always leaves while another comes: closing cleanly and opening meet at every point.
 TEST_F(Attach, ComingAndGoingLosesNothing) {
   constexpr int actors = 3;

@@ -43,6 +43,10 @@ def measure(task):
         # The other process runs on the other core; this one keeps its own.
         other = {**task, "is_other": True, "core": task["other_core"]}
         out = nested.run(system, place, workload, task["seconds"], [sys.executable, __file__, json.dumps(other)])
+    elif section == "crowd" and not task["is_filling"]:
+        import crowd
+
+        out = crowd.run(system, place, workload, task["process_count"], set(task["cores"]))
     else:
         import opening
 

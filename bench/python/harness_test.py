@@ -5,12 +5,14 @@ reads what was before another's commit, is found out; and a child that fails or 
 Deterministic: seed 7. Needs no peer and no package. Run by run.sh before it measures.
 """
 
+import os
 import pathlib
 import sys
 import tempfile
 import unittest
 from types import SimpleNamespace
 
+import crowd
 import lists
 import mappings
 import measure
@@ -26,6 +28,22 @@ DUE = 500  # one operation in so many is done wrongly
 
 # The other process of the section nested: commits nothing, and says that it did.
 SILENT = [sys.executable, "-uc", "import sys\nfor line in sys.stdin: print('done')"]
+
+
+class OneOfMany(memory.Mapping):
+    """A dict that a crowd opens, in which one process reads something else, or dies."""
+
+    def __init__(self, fault=None):
+        self.fault = fault
+
+    def read(self, path, key):
+        number = next(n for n in range(COUNT) if WORKLOAD.key(n) == key)
+        if number == 7 and self.fault == "dies":
+            os._exit(1)
+        return WORKLOAD.value(number + (number == 7 and self.fault == "reads another"))
+
+    def close(self):
+        pass
 
 
 class Faulty(memory.Mapping):
@@ -145,6 +163,16 @@ class HarnessTest(unittest.TestCase):
             nested.run(Stale(), PLACE, WORKLOAD, 10, SILENT)
         with self.assertRaises(WrongAnswer):
             nested.run(control.Nested(), PLACE, WORKLOAD, 10, [sys.executable, "-c", ""])
+
+    def test_faults_of_one_of_many_are_found(self):
+        cores = os.sched_getaffinity(0)
+        out = crowd.run(OneOfMany(), PLACE, WORKLOAD, 20, cores)
+        self.assertEqual(len(out["each.wall_ns"]), 20)
+        self.assertGreaterEqual(out["all.wall_ns"], max(out["each.wall_ns"]))
+        with self.assertRaises(WrongAnswer):
+            crowd.run(OneOfMany("reads another"), PLACE, WORKLOAD, 20, cores)
+        with self.assertRaises(RuntimeError):
+            crowd.run(OneOfMany("dies"), PLACE, WORKLOAD, 20, cores)
 
     def test_keys_are_fresh_and_orders_differ(self):
         self.assertEqual(WORKLOAD.key(3), WORKLOAD.key(3))

@@ -34,12 +34,14 @@ class Settings:
     opened_record_count: int = 1_000_000
     round_count: int = 3
     open_count: int = 10
+    crowd_process_count: int = 200
     seconds: float = 0.3  # for each phase of a system in a round
     seed: int = 42
 
     def make_quick(self):
         self.record_count, self.document_count, self.opened_record_count = 20_000, 2_000, 200_000
         self.round_count, self.open_count, self.seconds = 2, 3, 0.1
+        self.crowd_process_count = 50
 
 
 class Bench:
@@ -52,6 +54,7 @@ class Bench:
         self._described = set()
         cores = sorted(os.sched_getaffinity(0))
         self._core, self._other_core = cores[-1], cores[0]
+        self._cores = cores
         self.line("run", compiler=sysconfig.get_config_var("CC") or "", core_count=len(cores),
                   python=f"{platform.python_implementation()} {platform.python_version()}",
                   is_optimised="--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or ""),
@@ -131,6 +134,21 @@ class Bench:
         for _, folder in ready:
             shutil.rmtree(folder)
 
+    def run_crowd(self):
+        count = self.settings.record_count
+        for system in self.chosen("crowd"):
+            folder = self.fresh("crowd")
+            outcome = self.child(folder, section="crowd", system=system.name, count=count, is_filling=True)
+            for round_number in range(self.settings.round_count):
+                if "error" not in outcome:
+                    outcome = self.child(folder, section="crowd", system=system.name, count=count, is_filling=False,
+                                         process_count=self.settings.crowd_process_count, cores=self._cores)
+                    self.record("crowd", system.name, round_number, dict(outcome))
+            if "error" in outcome:
+                self.record("crowd", system.name, 0, outcome)
+            shutil.rmtree(folder)
+            print(f"bench: crowd, {system.name}", file=sys.stderr)
+
     def run_imports(self):
         for round_number in range(self.settings.open_count):
             for module in systems.IMPORTED:
@@ -161,6 +179,7 @@ def main():
     bench.run_rounds("lists", settings.record_count)
     bench.run_rounds("nested", settings.document_count)
     bench.run_opening()
+    bench.run_crowd()
     bench.run_imports()
     bench.finish()
     return 1 if bench.error_count else 0

@@ -10,6 +10,7 @@ All judgement is here: measure.py only measures. Uses the standard library alone
 import argparse
 import json
 import pathlib
+import statistics
 import sys
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent))  # the parts that both reports share
@@ -78,6 +79,17 @@ def summarise_section(run, section):
 def summarise_opening(run):
     return {system: summary([line["open.wall_ns"] / 1e6 for line in run.good("opening", system) if "open.wall_ns" in line])
             for system in names_of(run, "opening")}
+
+
+def summarise_crowd(run):
+    """Of each store: until the last of many had its answer; and, over all of all rounds, what one opening took, in ms."""
+    out = {}
+    for system in names_of(run, "crowd"):
+        lines = [line for line in run.good("crowd", system) if "all.wall_ns" in line]
+        out[system] = {"all": summary([line["all.wall_ns"] / 1e6 for line in lines]),
+                       "each_median": summary([statistics.median(line["each.wall_ns"]) / 1e6 for line in lines]),
+                       "each_worst": summary([max(line["each.wall_ns"]) / 1e6 for line in lines])}
+    return out
 
 
 def summarise_imports(run):
@@ -223,6 +235,14 @@ def markdown(s):
         out.append(f"## Opening and reading one record, ms\n\nOf {settings['opened_record_count']:,} records, in a new process, "
                    f"after the import; median of {settings['open_count']} (min-max).\n")
         out.append(table(["store", "ms"], [[name, spread(entry, "{:.2f}")] for name, entry in s["opening"].items()]))
+    if s["crowd"]:
+        out.append(f"## {settings['crowd_process_count']} processes open one store at once, ms\n\nOf {settings['record_count']:,} "
+                   "records; each opens it and reads one, on all cores, let go at the same instant: until the last had its "
+                   "answer, and the median and the worst of what opening and reading took each. Median of "
+                   f"{settings['round_count']} rounds (min-max).\n")
+        out.append(table(["store", "the last's answer", "median of each", "worst"],
+                         [[name] + [spread(entry[what], "{:.1f}") for what in ("all", "each_median", "each_worst")]
+                          for name, entry in s["crowd"].items()]))
     if s["imports"]:
         out.append(f"## Import, ms\n\n`import` in a new process; median of {settings['open_count']} (min-max).\n")
         out.append(table(["module", "ms"], [[name, spread(entry, "{:.1f}")] for name, entry in s["imports"].items()]))
@@ -253,6 +273,7 @@ def summarise(arguments):
         "errors": run.errors,
         "sections": {section: summarise_section(run, section) for section in PHASES if run.good(section, "control")},
         "opening": summarise_opening(run),
+        "crowd": summarise_crowd(run),
         "imports": summarise_imports(run),
     }
     s["core_share_min"] = disturbed(s)

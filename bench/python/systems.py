@@ -57,6 +57,12 @@ SYSTEMS = {
         System("lmdb", "adapters/lmdb.py", "Opening"),
         System("sqlite3", "adapters/sqlite.py", "Opening"),
     ),
+    "crowd": (
+        System("utan", "adapters/utan.py", "Opening"),
+        System("lmdb", "adapters/lmdb.py", "Opening"),
+        System("sqlite3", "adapters/sqlite.py", "Opening"),
+        System("diskcache", "adapters/diskcache.py", "Opening"),
+    ),
 }
 
 # What `import` takes in a new process.

@@ -155,7 +155,8 @@ class Opener {
     // Who would go on to see the old file must not follow what others write into the new one.
     Result<bool> attached =
         stays_behind_ ? Result<bool>(Error(Code::permission, "cannot open " + path_ + " to write")) : take_part(status);
-    if (attached.code() == Code::permission && !writes()) attached = read_alone(std::move(attached).error());
+    if ((attached.code() == Code::permission || no_room_for_lock_file_) && !writes())
+      attached = read_alone(std::move(attached).error());
     if (!attached.ok()) return std::move(attached).error();
     if (!attached.value()) return false;
     UTAN_TRY(session_->apply_settings(options_));
@@ -167,9 +168,10 @@ class Opener {
     UTAN_ASSIGN(bool usable, open_coordination(status));
     if (!usable) {
       // Made under the exclusive lock, used under the shared one again; claim_entry looks whether it still is the one.
-      UTAN_ASSIGN(const bool made, make_coordination_anew());
+      Result<bool> made = make_coordination_anew();
+      no_room_for_lock_file_ = made.code() == Code::no_space;
       // Whoever could not holds no lock now, and takes none: of several who convert theirs at once, the last is alone.
-      if (!made) return false;
+      if (!made.ok() || !made.value()) return made;
       UTAN_ASSIGN(const bool locked_again, session_->data_file_->try_lock(os::LockMode::shared));
       if (!locked_again) return false;
       UTAN_ASSIGN(usable, open_coordination(status));
@@ -178,13 +180,14 @@ class Opener {
     return claim_entry();
   }
 
-  // A reader who may not use the lock file needs none as long as nobody writes: he reads the newest checkpoint, with a
-  // coordination that is his alone. Nobody sees his pins. Who comes later to write may reuse blocks of that checkpoint once a
-  // newer one is durable: each operation first looks whether there is one (still_current).
+  // A reader who may not use the lock file, or make one where the disk is full, needs none as long as nobody writes: he reads
+  // the newest checkpoint, with a coordination that is his alone. Nobody sees his pins. Who comes later to write may reuse
+  // blocks of that checkpoint once a newer one is durable: each operation first looks whether there is one (still_current).
   Result<bool> read_alone(Error refusal) {
     os::File& file = *session_->data_file_;
     UTAN_ASSIGN(const bool others_write, file.others_hold_bytes_exclusively(0, format::process_entry_count));
-    if (others_write) return cannot_read_beside(std::move(refusal), path_);
+    if (others_write)
+      return no_room_for_lock_file_ ? std::move(refusal) : cannot_read_beside(std::move(refusal), path_);
     // It may be held exclusively now, or have been given up for that in vain.
     UTAN_ASSIGN(const bool locked, file.try_lock(os::LockMode::shared));
     if (!locked) return false;
@@ -236,6 +239,9 @@ class Opener {
     closed_ = false;
     own_ = false;
     session_->lock_file_.reset();
+    // Before it is mapped again: where addresses are few there are not enough for both.
+    session_->coordination_ = Coordination();
+    session_->coordination_map_.reset();
     Result<std::unique_ptr<os::File>> opened =
         system_.open(lock_path(), os::Access::read_write, os::Creation::existing, 0);
     if (opened.code() == Code::not_found) return false;
@@ -582,6 +588,7 @@ class Opener {
   // Of a reader, where opening a file to write may replace it:
   bool written_once_ = false;  // it has been tried
   bool stays_behind_ = false;  // in vain
+  bool no_room_for_lock_file_ = false;
 };
 
 Result<std::shared_ptr<Session>> Session::open(os::System& system, const std::string& path,

@@ -55,7 +55,9 @@ Result<std::uint64_t> Session::claim_line(bool idle) {
   auto& fixed = coordination_.fixed();
   for (;;) {
     const std::uint64_t count = std::min(fixed.line_count.load(std::memory_order_acquire), format::line_count_max);
-    for (std::uint64_t i = 0; i < count; ++i) {
+    for (std::uint64_t tried = 0; tried < count; ++tried) {
+      // From the last one on that this session took: those before it were taken when it looked, and may be thousands.
+      const std::uint64_t i = (line_cursor_ + tried) % count;
       Line& line = coordination_.line(i);
       std::uint64_t nobody = 0;
       if (line.owner.load(std::memory_order_relaxed) != 0) continue;
@@ -73,6 +75,7 @@ Result<std::uint64_t> Session::claim_line(bool idle) {
         continue;
       }
       step(Step::attach_line_claimed);
+      line_cursor_ = i + 1;
       return i;
     }
     if (count == format::line_count_max) {
@@ -123,8 +126,8 @@ void Session::release_thread(Thread* thread) {
   if (left_) return;
   thread->in_use_ = false;
   // Its line stays with this process for the next thread, and what it owns with it; but not the blocks that it could
-  // free now.
-  thread->reclaim();
+  // free now. One that has replaced nothing spares the look at all pins.
+  if (thread->has_replaced()) thread->reclaim();
 }
 
 Result<PinPlace> Session::claim_pin() {
@@ -165,7 +168,9 @@ void Session::forget_in_child() {
 
 void Session::give_up_threads() {
   const std::lock_guard lock(mutex_);
-  for (const auto& thread : threads_) thread->give_up();
+  // Their commits are all in: one look at all pins serves for all of them.
+  if (!threads_.empty()) threads_.front()->reclaim();
+  for (const auto& thread : threads_) thread->give_up(threads_.front()->horizon());
   threads_.clear();
   for (const std::uint64_t index : hold_lines_) {
     Line& line = coordination_.line(index);

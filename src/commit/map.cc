@@ -33,15 +33,24 @@ Result<std::unique_ptr<os::Mapping>> Session::map_more(ByteCount wanted, ByteCou
   const auto in_regions = [](std::uint64_t size) {
     return (size + format::region_size - 1) / format::region_size * format::region_size;
   };
+  const os::Access access = read_only_ ? os::Access::read_only : os::Access::read_write;
   const std::uint64_t most = system_->address_space_max().value / format::region_size * format::region_size;
   const std::uint64_t reserve = std::min(in_regions(wanted.value), most);
-  if (reserve < needed.value) {
-    return Error(Code::no_space, path_ + ": this process has no addresses left for a store of " +
-                                     std::to_string(needed.value >> 20) + " MiB (ulimit -v limits them)");
+  if (reserve >= needed.value) {
+    auto mapped = data_file_->map(ByteCount{reserve}, access);
+    if (!mapped.ok()) return cannot_map(std::move(mapped).error());
+    return mapped;
   }
-  auto mapped = data_file_->map(ByteCount{reserve}, read_only_ ? os::Access::read_only : os::Access::read_write);
-  if (!mapped.ok()) return cannot_map(std::move(mapped).error());
-  return mapped;
+  // Under a limit most of what is left is for others, unless the store cannot be had otherwise. On opening it is no more than
+  // that, since the lock file is still to be mapped.
+  const std::uint64_t more = data_map_ == nullptr ? 0 : needed.value / 4;
+  for (const std::uint64_t least : {needed.value + more, needed.value}) {
+    auto mapped = data_file_->map(ByteCount{in_regions(least)}, access);
+    if (mapped.ok()) return mapped;
+    if (mapped.code() != Code::no_space) return cannot_map(std::move(mapped).error());
+  }
+  return Error(Code::no_space, path_ + ": this process has no addresses left for a store of " +
+                                   std::to_string(needed.value >> 20) + " MiB (ulimit -v limits them)");
 }
 
 Result<void> Session::widen(ByteCount needed) {

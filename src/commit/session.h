@@ -193,6 +193,7 @@ class Session : public std::enable_shared_from_this<Session>, private heap::Wide
   std::mutex mutex_;  // of the members below, and of adoption: two threads share the file's locks
   std::vector<std::unique_ptr<Thread>> threads_;
   std::vector<std::uint64_t> hold_lines_;
+  std::uint64_t line_cursor_ = 0;  // where the next free line is looked for
   std::atomic<std::uint64_t> adopted_at_ns_{0};
 };
 

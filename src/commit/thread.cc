@@ -229,9 +229,12 @@ void Thread::reclaim() {
   line.owner.store(0, std::memory_order_release);
 }
 
-void Thread::give_up() {
+void Thread::give_up(const Horizon& horizon) {
   if (!session_->read_only()) {
-    reclaim();
+    if (has_replaced() && heap_->catch_up().ok()) {
+      const heap::Allocator::Using use(allocator_, heap::Room::reserve);
+      reclaimer_.drain(horizon);
+    }
     reclaimer_.file_open_chunks();
     allocator_.release_all();
   }

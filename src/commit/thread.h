@@ -166,6 +166,10 @@ class Thread {
     horizon_.scan(*heap_);
     return horizon_;
   }
+  // As of the last scan.
+  const Horizon& horizon() const { return horizon_; }
+  // Is there something of its commits that is not free yet?
+  bool has_replaced() const { return !reclaimer_.empty(); }
   // The number of the commit that this thread's last successful `commit` published.
   CommitNumber last_number() const { return build_.number(); }
   Session& session() const { return *session_; }
@@ -174,7 +178,8 @@ class Thread {
   // No pin of this thread is held.
   bool idle() const { return used_pins_ == 0 && extra_used_.load(std::memory_order_acquire) == 0; }
   // Gives the line back: masks and segments returned, pins cleared. What is in its queue stays there.
-  void give_up();
+  // `horizon`: of a scan since the last commit of this thread.
+  void give_up(const Horizon& horizon);
 
  private:
   friend class Session;

@@ -1,5 +1,7 @@
 #include "format/sorted.h"
 
+#include <algorithm>
+
 #include "format/key.h"
 
 namespace utan::format {
@@ -10,8 +12,9 @@ const char* sorted_problem(const Sorted* block, ByteCount room) {
   const SizeClass size_class = block->header.size_class;
   if (size_class >= class_count || size_classes[size_class].block_size > room.value)
     return "a sorted block is longer than it can be";
-  const std::uint64_t size = size_classes[size_class].block_size;
-  if (size > sorted_size_max || Sorted::slots_end(count) > size) return "a sorted block is longer than it can be";
+  // Where a disk was full, it may lie in a block of more than it needs.
+  const std::uint64_t size = std::min<std::uint64_t>(size_classes[size_class].block_size, sorted_size_max);
+  if (Sorted::slots_end(count) > size) return "a sorted block is longer than it can be";
   EncodedKey before;
   for (std::uint64_t i = 0; i < count; ++i) {
     SortedItem item;

@@ -15,6 +15,13 @@ namespace {
 constexpr std::uint64_t scan_budget = 256;
 // The same before it grows for a run, by at least a sixty-fourth: the whole file has been looked at before it is twice as long.
 constexpr std::uint64_t run_scan_budget = format::segments_per_region;
+
+// May a block of this larger class stand for one of `size_class`? Words that name a chunk of waiting blocks (format::ChainWord)
+// leave out four bits of its offset, which are zeroes in its own class.
+bool can_stand_for(SizeClass larger, SizeClass size_class) {
+  constexpr std::uint32_t unit = 16;
+  return size_classes[size_class].block_size % unit != 0 || size_classes[larger].block_size % unit == 0;
+}
 }  // namespace
 
 Allocator::Allocator(const Heap& heap, format::Line& line, std::uint64_t line_index, std::uint64_t line_generation)
@@ -128,7 +135,7 @@ Result<void> Allocator::acquire_segment(SizeClass size_class) {
     Result<void> grown = heap_->grow(1);
     if (grown.ok()) continue;
     if (grown.code() == Code::no_space && scan_all(size_class)) return {};
-    if (grown.code() == Code::no_space && may_use_reserve_ && acquire_reserve(size_class)) return {};
+    if (grown.code() == Code::no_space && may_use_reserve_ && acquire_reserve(size_class, false)) return {};
     return grown;
   }
 }
@@ -146,21 +153,67 @@ bool Allocator::scan_all(SizeClass size_class) {
   return false;
 }
 
-bool Allocator::acquire_reserve(SizeClass size_class) {
+// A segment of the reserve that has blocks of this class already, or a vacant one.
+bool Allocator::acquire_reserve(SizeClass size_class, bool vacant) {
   const std::uint64_t segments = heap_->segment_count();
-  // First those that have blocks of this class already.
-  for (const bool vacant_too : {false, true}) {
-    for (std::uint64_t i = heap_->reserve_begin(); i < segments; ++i) {
-      const SegmentIndex segment{i};
-      if (format::describes_region(segment)) continue;
-      const ClassWord now{heap_->descriptor(segment).class_word.load(std::memory_order_relaxed)};
-      if (now.size_class() != size_class && !vacant_too) continue;
-      if (!try_segment(segment, size_class)) continue;
-      uses_reserve_ = true;
-      return true;
-    }
+  for (std::uint64_t i = heap_->reserve_begin(); i < segments; ++i) {
+    const SegmentIndex segment{i};
+    if (format::describes_region(segment)) continue;
+    const ClassWord now{heap_->descriptor(segment).class_word.load(std::memory_order_relaxed)};
+    if (now.size_class() != size_class && !vacant) continue;
+    if (!try_segment(segment, size_class)) continue;
+    uses_reserve_ = true;
+    return true;
   }
   return false;
+}
+
+// No segment has a block of this class, and the file cannot be made longer. What removes makes blocks smaller, so that it needs
+// other classes than those of what it frees: there may be much room in blocks that are too large. Vacant segments of the
+// reserve come last, since there are few of them and what one becomes it stays for long.
+Result<Offset> Allocator::allocate_last(SizeClass& size_class, CommitNumber birth, Error why_not) {
+  if (size_class != format::class_commit) {
+    const SizeClass larger = acquire_larger(size_class);
+    if (larger != format::class_empty) {
+      size_class = larger;
+      return allocate_masked(size_class, birth);
+    }
+  }
+  if (acquire_reserve(size_class, true)) return allocate_masked(size_class, birth);
+  return why_not;
+}
+
+// The smallest larger class of which a block is free, which is then in this line's mask; class_empty if there is none.
+SizeClass Allocator::acquire_larger(SizeClass size_class) {
+  SizeClass best = format::class_empty;
+  SegmentIndex best_segment{0};
+  for (auto larger = static_cast<SizeClass>(size_class + 1); larger <= format::class_last; ++larger) {
+    if (!can_stand_for(larger, size_class)) continue;
+    if (line_->allocator[larger].mask.load(std::memory_order_relaxed) == 0) continue;
+    best = larger;
+    break;
+  }
+  bool in_mask = best != format::class_empty;
+  const std::uint64_t segments = heap_->segment_count();
+  for (std::uint64_t i = 0; i < segments; ++i) {
+    const SegmentIndex segment{i};
+    if (format::describes_region(segment)) continue;
+    const format::SegmentDescriptor& descriptor = heap_->descriptor(segment);
+    const unsigned now = ClassWord{descriptor.class_word.load(std::memory_order_relaxed)}.size_class();
+    if (now <= size_class || now > format::class_last || (best != format::class_empty && now >= best)) continue;
+    if (!can_stand_for(static_cast<SizeClass>(now), size_class)) continue;
+    if (!heap_->has_room(segment, static_cast<SizeClass>(now))) continue;
+    if (heap_->is_live_owner(format::OwnerWord{descriptor.owner.load(std::memory_order_relaxed)})) continue;
+    best = static_cast<SizeClass>(now);
+    best_segment = segment;
+    in_mask = false;
+  }
+  if (best == format::class_empty || in_mask) return best;
+  // Its mask is empty, else it would have been found above.
+  if (own_[best].place != 0) leave_segment(best);
+  if (!try_segment(best_segment, best)) return format::class_empty;  // another thread was faster
+  if (best_segment.value >= heap_->reserve_begin()) uses_reserve_ = true;
+  return best;
 }
 
 void Allocator::leave_reserve() {
@@ -171,6 +224,9 @@ void Allocator::leave_reserve() {
       return_mask(static_cast<SizeClass>(size_class));
   }
   uses_reserve_ = false;
+  // The next operation may need the very segments that were given back: nothing is built any more that they are kept for.
+  DCHECK(build_count_ == 0);
+  give_up_kept();
 }
 
 Result<void> Allocator::refill(SizeClass size_class) {

@@ -33,7 +33,7 @@ class Allocator {
 
   // A block of `size` bytes, header included, stamped with `birth`; its other bytes are undefined. O(1), amortized.
   Result<Offset> allocate(ByteCount size, CommitNumber birth) {
-    const format::SizeClass size_class = format::class_for(size);
+    format::SizeClass size_class = format::class_for(size);
     const Offset block = allocate_stashed(size_class, birth);
     if (block) [[likely]]
       return block;
@@ -54,8 +54,13 @@ class Allocator {
     step(Step::hand_out_stash_popped);
     return block;
   }
-  Result<Offset> allocate_anew(format::SizeClass size_class, ByteCount size, CommitNumber birth) {
-    return size_class == format::class_run ? allocate_run(size, birth) : allocate_masked(size_class, birth);
+  // Where the disk is full, what may use the reserve may get a block of a larger class, which `size_class` is then.
+  Result<Offset> allocate_anew(format::SizeClass& size_class, ByteCount size, CommitNumber birth) {
+    if (size_class == format::class_run) return allocate_run(size, birth);
+    Result<Offset> block = allocate_masked(size_class, birth);
+    if (may_use_reserve_ && block.code() == Code::no_space) [[unlikely]]
+      return allocate_last(size_class, birth, std::move(block).error());
+    return block;
   }
 
   // Frees a block that this thread alone owns. False: there is no such block, the file is damaged; nothing was done.
@@ -201,7 +206,9 @@ class Allocator {
     return segment.value < heap_->reserve_begin() && try_segment(segment, size_class);
   }
   bool scan_all(format::SizeClass size_class);
-  bool acquire_reserve(format::SizeClass size_class);
+  Result<Offset> allocate_last(format::SizeClass& size_class, CommitNumber birth, Error why_not);
+  format::SizeClass acquire_larger(format::SizeClass size_class);
+  bool acquire_reserve(format::SizeClass size_class, bool vacant);
   void leave_reserve();
   bool take_word(SegmentIndex segment, format::SizeClass size_class, std::uint32_t room_min);
   void leave_segment(format::SizeClass size_class);

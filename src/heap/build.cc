@@ -2,7 +2,7 @@
 
 namespace utan::heap {
 
-Result<Offset> Build::make_anew(format::SizeClass size_class, ByteCount size) {
+Result<Offset> Build::make_anew(format::SizeClass& size_class, ByteCount size) {
   if (patience_.is_over()) [[unlikely]]
     return interruption();
   UTAN_ASSIGN(const Offset block, allocator_->allocate_anew(size_class, size, number_));

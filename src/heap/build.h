@@ -54,7 +54,7 @@ class Build {
   // A new block with its header filled in (checksum: of the header alone); the rest is undefined.
   template <class T>
   [[gnu::always_inline]] Result<Made<T>> make(format::Kind kind, ByteCount size, std::uint16_t aux) {
-    const format::SizeClass size_class = kind == format::Kind::commit ? format::class_commit : format::class_for(size);
+    format::SizeClass size_class = kind == format::Kind::commit ? format::class_commit : format::class_for(size);
     Offset offset = allocator_->allocate_stashed(size_class, number_);
     if (!offset) [[unlikely]] {
       UTAN_ASSIGN(offset, make_anew(size_class, size));
@@ -76,7 +76,7 @@ class Build {
         return Made<T>{const_cast<T*>(node), offset};
       }
     }
-    const format::SizeClass size_class = format::class_for(needed);
+    format::SizeClass size_class = format::class_for(needed);
     Offset copy_offset = allocator_->allocate_stashed(size_class, number_);
     if (!copy_offset) [[unlikely]] {
       UTAN_ASSIGN(copy_offset, make_anew(size_class, needed));
@@ -122,7 +122,8 @@ class Build {
   void published();
 
  private:
-  Result<Offset> make_anew(format::SizeClass size_class, ByteCount size);
+  // `size_class`: as of Allocator::allocate_anew.
+  Result<Offset> make_anew(format::SizeClass& size_class, ByteCount size);
   // Did this build make the block? A damaged file may claim the birth: what it says is not believed.
   bool is_own(const format::BlockHeader* header, Offset offset) const;
   void forget_own();

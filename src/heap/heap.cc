@@ -83,6 +83,16 @@ bool Heap::is_vacant(SegmentIndex segment) const {
   return any == 0;
 }
 
+bool Heap::has_room(SegmentIndex segment, format::SizeClass size_class) const {
+  const auto& info = size_classes[size_class];
+  const format::Bitmap& bits = bitmap(segment);
+  for (unsigned w = 0; w < info.word_count; ++w) {
+    // relaxed: who takes a block of it looks again.
+    if ((~bits.words[w].load(std::memory_order_relaxed) & format::used_bits(info, w)) != 0) return true;
+  }
+  return false;
+}
+
 bool Heap::hint(SegmentIndex segment, unsigned size_class) const {
   const std::uint64_t region = segment.value / format::segments_per_region;
   const std::uint64_t in_region = format::segment_in_region(segment);

@@ -124,6 +124,9 @@ class Heap {
   // Are all bits of the segment's bitmap clear? Exact for its owner, a hint for others.
   bool is_vacant(SegmentIndex segment) const;
 
+  // Has a segment of this class a free block? Likewise.
+  bool has_room(SegmentIndex segment, format::SizeClass size_class) const;
+
   // Remembers that a segment has room for blocks of `size_class` (class_empty: for any). A hint, never trusted. False: that
   // was known.
   bool hint(SegmentIndex segment, unsigned size_class) const;

@@ -23,11 +23,17 @@ using format::ObjectId;
 namespace {
 
 // How much one commit does: containers, and entries of these.
-constexpr std::size_t containers_per_commit = 64;
-constexpr std::uint64_t entries_per_commit = 512;
+struct Portion {
+  std::size_t containers;
+  std::uint64_t entries;
+};
+constexpr Portion usual_portion{64, 512};
+// Where the disk is full there may be no room for what that much replaces by something smaller.
+constexpr Portion small_portion{1, 16};
 // How many are noted before the pins are looked at.
 constexpr std::size_t due_min = 16;
 constexpr std::size_t due_max = 256;
+constexpr std::uint64_t lines_per_due = 16;
 
 enum class Outcome : std::uint8_t {
   named,    // somebody names it again, or it is gone
@@ -67,15 +73,16 @@ Result<bool> work_off_some(Thread& thread, std::vector<Leftovers::Orphan>& ready
   std::size_t done = 0;
   bool begun = false;  // the one behind those that are done with
   bool damaged = false;
+  Portion portion = usual_portion;
   const auto remove_some = [&](heap::Build& build, const Pinned&, Draft& draft) -> Result<bool> {
     ids.begin_attempt();
     Edit edit(build, draft, thread.hash_seed(), ids);
     free_ids.clear();
     done = 0;
     begun = false;
-    std::uint64_t budget = entries_per_commit;
+    std::uint64_t budget = portion.entries;
     bool changes = false;
-    while (done < ready.size() && done < containers_per_commit && budget > 0) {
+    while (done < ready.size() && done < portion.containers && budget > 0) {
       const ObjectId id = ready[done].id;
       Result<Outcome> emptied = empty_some(edit, ready[done], budget);
       if (!emptied.ok()) {
@@ -93,7 +100,11 @@ Result<bool> work_off_some(Thread& thread, std::vector<Leftovers::Orphan>& ready
     new_orphans = edit.take_orphans();
     return changes;
   };
-  const Result<bool> changed = thread.commit(heap::Room::reserve, remove_some);
+  Result<bool> changed = thread.commit(heap::Room::reserve, remove_some);
+  if (changed.code() == Code::no_space) {
+    portion = small_portion;
+    changed = thread.commit(heap::Room::reserve, remove_some);
+  }
   if (!changed.ok()) {
     if (!damaged) return false;
     // What is damaged stays as it is, and does not keep the others.
@@ -139,7 +150,11 @@ bool work_off(Thread& thread, std::uint64_t commits_max) {
   auto& orphans = thread.leftovers().orphans;
   orphans.insert(orphans.end(), ready.begin(), ready.end());
   // Those that are left are not looked at for every few that join them.
-  thread.leftovers().orphans_due = orphans.size() + std::clamp(orphans.size(), due_min, due_max);
+  // Where there are thousands of threads, the look at their pins takes longer than removing so few.
+  const std::size_t due = std::max<std::size_t>(
+      std::clamp(orphans.size(), due_min, due_max),
+      thread.session().coordination().fixed().line_high.load(std::memory_order_relaxed) / lines_per_due);
+  thread.leftovers().orphans_due = orphans.size() + due;
   return worked;
 }
 

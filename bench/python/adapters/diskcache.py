@@ -30,3 +30,17 @@ class Mapping:
     def items(self):
         store = self.store
         return ((key, store[key]) for key in store)
+
+
+class Opening(Mapping):
+    settings = f"{Mapping.settings}; open, get"
+
+    def read(self, path, key):
+        self.store = diskcache.Cache(path, eviction_policy="none", size_limit=1 << 40, cull_limit=0, sqlite_synchronous=0,
+                                     statistics=0)
+        return self.store[key]
+
+    def fill(self, path, records):
+        with diskcache.Cache(path, eviction_policy="none", size_limit=1 << 40, cull_limit=0, sqlite_synchronous=0,
+                             statistics=0) as self.store:
+            self.load(records)

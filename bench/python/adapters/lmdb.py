@@ -65,10 +65,10 @@ class Opening(Mapping):
     settings = f"{SETTINGS}; open, begin a transaction, get"
 
     def read(self, path, key):
-        self.environment = lmdb.open(path, map_size=4 << 30, **OPTIONS)
+        self.environment = lmdb.open(path, map_size=4 << 30, max_readers=1024, **OPTIONS)
         with self.environment.begin() as transaction:
             return transaction.get(key)
 
     def fill(self, path, records):
-        with lmdb.open(path, map_size=4 << 30, **OPTIONS) as self.environment:
+        with lmdb.open(path, map_size=4 << 30, max_readers=1024, **OPTIONS) as self.environment:
             self.load(records)

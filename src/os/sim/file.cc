@@ -96,7 +96,7 @@ Result<void> SimFile::write(Offset to, std::span<const std::byte> bytes) {
   UTAN_ASSIGN(const auto lock, enter(CallKind::write));
   if (access_ == Access::read_only) return failure(Code::io, EBADF, "write", path_);
   if (bytes.empty()) return {};
-  if (!node_->file.grow(ByteCount{to.value + bytes.size()})) return failure(Code::no_space, EFBIG, "write", path_);
+  UTAN_TRY(world_.grow(node_->file, ByteCount{to.value + bytes.size()}, "write", EFBIG, path_));
   std::memcpy(node_->file.memory() + to.value, bytes.data(), bytes.size());
   return {};
 }
@@ -105,8 +105,7 @@ Result<void> SimFile::allocate(ByteCount size) {
   UTAN_ASSIGN(const auto lock, enter(CallKind::allocate));
   if (size.value == 0) return {};
   if (access_ == Access::read_only) return failure(Code::io, EBADF, "allocate space for", path_);
-  if (!node_->file.grow(size)) return failure(Code::no_space, ENOSPC, "allocate space for", path_);
-  return {};
+  return world_.grow(node_->file, size, "allocate space for", ENOSPC, path_);
 }
 
 Result<Moment> SimFile::begin_flush() {

@@ -111,6 +111,27 @@ void Machine::set_medium(const Medium& medium) {
   world_->medium = medium;
 }
 
+void Machine::fill_disk_after(std::uint64_t growths, int system_error) {
+  const std::lock_guard lock(world_->mutex);
+  world_->growth_max = world_->growth_count + growths;
+  world_->full_error = system_error;
+}
+
+void Machine::free_disk() {
+  const std::lock_guard lock(world_->mutex);
+  world_->growth_max = std::nullopt;
+}
+
+std::uint64_t Machine::growth_count() const {
+  const std::lock_guard lock(world_->mutex);
+  return world_->growth_count;
+}
+
+std::uint64_t Machine::refused_growth_count() const {
+  const std::lock_guard lock(world_->mutex);
+  return world_->refused_growth_count;
+}
+
 void Machine::set_environment(const std::string& name, const std::string& value) {
   const std::lock_guard lock(world_->mutex);
   world_->environment[name] = value;

@@ -96,7 +96,14 @@ class Machine {
 
   void advance(Nanoseconds duration);  // both clocks
   void set_wall(Nanoseconds now);
-  void set_medium(const Medium& medium);                                    // of all files, as they say it
+  void set_medium(const Medium& medium);  // of all files, as they say it
+  // The disk takes `growths` more growths of files, and from then on none: no file becomes longer, by being allocated or
+  // written, and who tries gets `system_error` (ENOSPC, EDQUOT). Removing a file makes no room; free_disk() does.
+  void fill_disk_after(std::uint64_t growths, int system_error);
+  void free_disk();
+  // How many growths of files there were, and how many were refused.
+  std::uint64_t growth_count() const;
+  std::uint64_t refused_growth_count() const;
   void set_environment(const std::string& name, const std::string& value);  // of all processes
 
   // What an administrator does beside the engine: durable at once, not reported, fails by CHECK. Paths are absolute.

@@ -3,6 +3,7 @@
 // Labels: tsan
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <cstring>
 #include <map>
 #include <set>
@@ -130,6 +131,26 @@ TEST(SimFaults, TheReservationIsTheLargestFile) {
   EXPECT_TRUE(file->allocate(ByteCount{1 << 20}).ok());
   EXPECT_EQ(file->allocate(ByteCount{(1 << 20) + 1}).code(), Code::no_space);
   EXPECT_EQ(file->status()->size, ByteCount{1 << 20});
+}
+
+TEST(SimFaults, AFullDiskTakesNoMoreGrowthUntilThereIsRoom) {
+  Machine machine{1};
+  Process& process = machine.start_process();
+  const auto file = open(process, "/a", Creation::create_new);
+  machine.fill_disk_after(1, EDQUOT);
+  ASSERT_TRUE(file->allocate(ByteCount{8192}).ok());
+  const Result<void> refused = file->allocate(ByteCount{8193});
+  EXPECT_EQ(refused.code(), Code::no_space);
+  EXPECT_EQ(refused.error().system_error(), EDQUOT);
+  std::byte bytes[16]{};
+  EXPECT_EQ(file->write(Offset{8190}, bytes).code(), Code::no_space);
+  EXPECT_EQ(file->status()->size.value, 8192U);
+  EXPECT_TRUE(file->allocate(ByteCount{8192}).ok()) << "what is there already takes no room";
+  EXPECT_TRUE(file->write(Offset{0}, bytes).ok());
+  EXPECT_EQ(machine.growth_count(), 1U);
+  EXPECT_EQ(machine.refused_growth_count(), 2U);
+  machine.free_disk();
+  EXPECT_TRUE(file->allocate(ByteCount{8193}).ok());
 }
 
 TEST(SimProcess, KillingEndsLocksAndCalls) {

@@ -78,6 +78,17 @@ FileStatus World::folder_status() const {
   return status;
 }
 
+Result<void> World::grow(DiskFile& file, ByteCount size, const char* doing, int beyond, const std::string& path) {
+  if (size <= file.status().size) return {};
+  if (growth_max && growth_count >= *growth_max) {
+    ++refused_growth_count;
+    return failure(Code::no_space, full_error, doing, path);
+  }
+  if (!file.grow(size)) return failure(Code::no_space, beyond, doing, path);
+  ++growth_count;
+  return {};
+}
+
 void World::advance(Nanoseconds duration) {
   monotonic = monotonic + duration;
   wall = wall + duration;

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -38,6 +39,9 @@ class World {
 
   std::shared_ptr<Node> make_node(FileKind kind, std::uint32_t mode);
   FileStatus folder_status() const;
+  // Makes the file at least so long, if the disk has room; under the mutex. `doing` is what that is for, `beyond` the error
+  // if no file can be so long.
+  Result<void> grow(DiskFile& file, ByteCount size, const char* doing, int beyond, const std::string& path);
   void advance(Nanoseconds duration);
 
   // A world of the same disk without processes and hook: its clocks go on, from a new boot or not.
@@ -53,6 +57,11 @@ class World {
   Names names;
   Medium medium;
   std::map<std::string, std::string> environment;
+  // The disk: how many growths of files it has taken, after how many it is full, and what is said then.
+  std::uint64_t growth_count = 0;
+  std::uint64_t refused_growth_count = 0;
+  std::optional<std::uint64_t> growth_max;
+  int full_error = 0;
   std::uint64_t inode_next = 2;
   std::map<DescriptionId, Description> descriptions;
   DescriptionId description_next{1};
