@@ -58,7 +58,7 @@ class DamagedShapes : public testing::Test {
       Files files = base(shapes_[i].name.ends_with(", killed"));
       shapes_[i].make(files);
       images().restore(files);
-      return use(images().machine(), false);
+      return use(images().machine(), Use::everything);
     };
     for (std::uint64_t i = 0; only != nullptr && i < shapes_.size(); ++i) {
       if (shapes_[i].name != only) continue;
@@ -490,7 +490,7 @@ TEST(DamagedExtents, ThatAreNamedAgainAndAgain) {
     machine.restore_in_place(store_path, files.data);
     if (machine.exists(lock_path)) machine.restore_in_place(lock_path, {});
     const ExpectDamage expected;
-    const Outcome outcome = use(machine, true);
+    const Outcome outcome = use(machine, Use::reading);
     EXPECT_EQ(outcome.opened, Code::ok);
     EXPECT_EQ(outcome.tally.failure_count == 0, size == 17'000'000) << outcome.tally.first_failure;
   }

@@ -384,7 +384,9 @@ UTAN_API const char *utan_data_path(utan_data *data);
  * lists. UTAN_INVALID says line and column. */
 UTAN_API utan_code utan_data_from_json(utan_data *data, const char *text, size_t size);
 /* The container and all below it, of one commit, as UTF-8; `indent` in spaces, 0: in one line. UTAN_INVALID if it contains
- * itself. The text is ended by NUL, which `size` (may be null) does not count, and freed by utan_text_free. */
+ * itself. What is named in several places is written at each: UTAN_TOO_LARGE if that makes more values than a million and as
+ * many as the file has bytes, or a text of more than 2 GiB. utan_set_stop says how to break it off. The text is ended by
+ * NUL, which `size` (may be null) does not count, and freed by utan_text_free. */
 UTAN_API utan_code utan_to_json(utan_container *container, uint32_t indent, char **text, size_t *size);
 UTAN_API void utan_text_free(char *text);
 

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/step.h"
+#include "commit/belief.h"
 #include "commit/create.h"
 #include "commit/new_coordination.h"
 #include "commit/place.h"
@@ -44,13 +45,6 @@ constexpr std::uint64_t cleared_line_count_max = 256;
 
 // What to do where a store cannot be opened any more.
 constexpr const char* take_a_copy = "; go back to a copy (`utan check` says what else is wrong)";
-
-bool commit_block_whole(const CommitBlock& block, std::uint64_t number) {
-  return block.header.kind == format::Kind::commit && block.header.birth == number &&
-         block.header.checksum ==
-             format::checksum_header(block.header) +
-                 format::checksum_words(&block, format::commit_checksum_first_word, format::commit_checksum_words);
-}
 
 std::uint64_t next_unique_id() {
   static std::atomic<std::uint64_t> last{0};
@@ -297,43 +291,12 @@ class Opener {
     }
     own_ = true;
     const auto marked = static_cast<Marked>(fixed.marked.load(std::memory_order_acquire));
+    if (marked > Marked::closed) return false;
     const bool fresh = marked == Marked::no && header_.incarnation == own.incarnation_before;
     const bool running = marked != Marked::closed && header_.incarnation == own.incarnation && header_.clean == 0;
     if (!fresh && !running) return false;
-    // In this order: both only grow, and no line is used before it is counted.
-    const std::uint64_t line_high = fixed.line_high.load(std::memory_order_acquire);
-    const std::uint64_t line_count = fixed.line_count.load(std::memory_order_acquire);
-    if (line_high > line_count || line_count > format::line_count_max ||
-        format::coordination_size(line_count) > lock_status_.size.value) {
-      return false;
-    }
-    const std::uint64_t size = fixed.file_size.load(std::memory_order_acquire);
-    if (size > data.size.value || size < format::file_size_min) return false;
-    return head_whole(HeadWord{fixed.head.load(std::memory_order_acquire)}, size);
-  }
-
-  // Is there, at head, a commit block whose number is head's? Others may be committing: then head has moved on.
-  bool head_whole(HeadWord head, std::uint64_t size) {
-    const CoordinationFixed& fixed = session_->coordination_.fixed();
-    for (int tries = 0; tries < 1000; ++tries) {
-      const std::uint64_t at = head.block().value;
-      if (at < format::regions_offset || at + sizeof(CommitBlock) > fixed.file_size.load(std::memory_order_acquire) ||
-          fixed.file_size.load(std::memory_order_acquire) < size) {
-        return false;
-      }
-      // Made longer since it was mapped here. Whoever pins it looks at it.
-      if (at + sizeof(CommitBlock) > session_->data_map_->reserved().value) return true;
-      const auto* mapped = reinterpret_cast<const CommitBlock*>(session_->data_map_->data() + at);
-      const std::uint64_t number = format::load_commit_number(mapped);
-      CommitBlock block;
-      std::memcpy(static_cast<void*>(&block), mapped, sizeof block);
-      const bool whole = head.matches(number) && commit_block_whole(block, number);
-      if (whole) return true;
-      const HeadWord now{fixed.head.load(std::memory_order_seq_cst)};
-      if (now == head) return false;
-      head = now;
-    }
-    return true;  // it moves too fast to be looked at: it is alive
+    return is_believable({session_->coordination_, lock_status_.size, session_->data_map_->data(),
+                          session_->data_map_->reserved(), data.size, header_.store_id});
   }
 
   Result<bool> claim_entry() {
@@ -400,12 +363,7 @@ class Opener {
 
   // The newest checkpoint that is whole.
   Result<CheckpointSlot> newest_checkpoint(ByteCount size) {
-    CheckpointSlot best{};
-    for (std::uint64_t i = 0; i < format::checkpoint_slot_count; ++i) {
-      CheckpointSlot slot{};
-      std::memcpy(&slot, session_->data_map_->data() + format::slot_offset(i).value, sizeof slot);
-      if (format::valid_slot(slot, header_.store_id) && slot.number > best.number) best = slot;
-    }
+    const CheckpointSlot best = newest_slot(session_->data_map_->data(), header_.store_id);
     if (best.number == 0)
       return Error(Code::corruption, std::string("no checkpoint is whole: the store is damaged") + take_a_copy);
     if (best.file_size > size.value) {
@@ -415,7 +373,7 @@ class Opener {
     }
     CommitBlock block;
     std::memcpy(static_cast<void*>(&block), session_->data_map_->data() + best.offset, sizeof block);
-    if (!commit_block_whole(block, best.number)) {
+    if (!is_whole_commit(block, best.number)) {
       return Error(Code::corruption, "the commit of the last checkpoint, number " + std::to_string(best.number) +
                                          ", is damaged" + take_a_copy);
     }
@@ -560,6 +518,10 @@ class Opener {
       return Error(Code::corruption, "the numbers of commits are used up");
     header.opening_number = checkpoint.number;
     header.trusted_from = clean ? header_.trusted_from : first_undescribed(session_->data_map_->data(), size);
+    // Only damage or a hostile hand brings these, after which what was made here would not be believed.
+    if (header.trusted_from > trusted_from_max(data.size) || checkpoint.offset > size - format::commit_block_size)
+      return Error(Code::corruption,
+                   std::string("the header or the last checkpoint speaks of more than the file has") + take_a_copy);
     header.checksum = format::coordination_checksum(header);
     fixed.head.store(HeadWord::make(Offset{checkpoint.offset}, CommitNumber{checkpoint.number}).word);
     fixed.object_index_next.store(object_index_high_);

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/interruption.h"
 #include "base/step.h"
+#include "commit/belief.h"
 #include "commit/session.h"
 #include "commit/thread.h"
 
@@ -144,7 +145,11 @@ Result<void> Session::checkpoint() {
 
 Result<void> Session::write_checkpoint(CommitNumber commit, Offset block) {
   auto& fixed = coordination_.fixed();
-  if (fixed.durable_number.load(std::memory_order_seq_cst) >= commit.value) return {};
+  // Not by the word alone: where it is damaged, a commit would be said to be durable that is not.
+  if (fixed.durable_number.load(std::memory_order_seq_cst) >= commit.value &&
+      confirm_durable(coordination_, data_map_->data(), fixed.header.store_id) >= commit.value) {
+    return {};
+  }
   UTAN_TRY(heap_.catch_up());
   const ByteCount size = heap_.file_size();
   UTAN_TRY(flush_patiently());

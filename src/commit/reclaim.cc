@@ -146,12 +146,12 @@ void Horizon::scan(const heap::Heap& heap) {
   }
   oldest_pin_ = ~std::uint64_t{0};
   for (const std::uint64_t number : numbers_) oldest_pin_ = std::min(oldest_pin_, number);
-  // Checkpoints after pins.
+  // Checkpoints after pins. They are commits: none of these numbers stands for everything, whatever a damaged file says.
   const std::uint64_t durable = fixed.durable_number.load(std::memory_order_seq_cst);
-  add(durable);
+  numbers_.push_back(durable);
   for (std::uint64_t i = 0; i < format::checkpoint_slot_count; ++i) {
     const std::uint64_t number = coordination.claim(i).number.load(std::memory_order_seq_cst);
-    if (number > durable) add(number);
+    if (number > durable) numbers_.push_back(number);
   }
   std::sort(numbers_.begin(), numbers_.end());
 }

@@ -31,7 +31,16 @@ Thread::Thread(Session& session, std::uint64_t line_index)
       opening_number_(session.coordination().fixed().header.opening_number),
       allocator_(session.heap(), *line_, line_index, line_->generation.load(std::memory_order_relaxed)),
       build_(allocator_),
-      reclaimer_(session.heap(), *line_, allocator_) {}
+      reclaimer_(session.heap(), *line_, allocator_) {
+  // Whoever had the line left none; one that a damaged file says would hold back all reuse until the store is closed.
+  clear_pins();
+}
+
+void Thread::clear_pins() {
+  for (auto& pin : line_->pins) pin.number.store(format::pin_free, std::memory_order_release);
+  for (unsigned i = 0; i < format::extra_pin_count; ++i)
+    extra(i).number.store(format::pin_free, std::memory_order_release);
+}
 
 // --- Pins ------------------------------------------------------------------------------------------------------------
 
@@ -238,9 +247,7 @@ void Thread::give_up(const Horizon& horizon) {
     reclaimer_.file_open_chunks();
     allocator_.release_all();
   }
-  for (auto& pin : line_->pins) pin.number.store(format::pin_free, std::memory_order_release);
-  for (unsigned i = 0; i < format::extra_pin_count; ++i)
-    extra(i).number.store(format::pin_free, std::memory_order_release);
+  clear_pins();
   // The generation ends what descriptors say of this line; then somebody else may take it.
   line_->generation.fetch_add(1, std::memory_order_acq_rel);
   line_->owner.store(0, std::memory_order_release);

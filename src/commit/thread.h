@@ -188,6 +188,8 @@ class Thread {
     return line_->extra_pins[index / format::pins_per_line].pins[index % format::pins_per_line];
   }
 
+  void clear_pins();
+
   // C1. False: the head is damaged.
   bool pin_slot(format::PinSlot& slot, Pinned& out) {
     for (int tries = 0; tries < pin_tries_max; ++tries) {

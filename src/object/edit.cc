@@ -77,7 +77,7 @@ Result<void> Edit::add_container(ObjectId id, const ObjectEntry& entry) {
     added.links = ObjectEntry::orphan_since(build_->number().value);
     orphans_.push_back(id);
   }
-  UTAN_TRY(tree::set_object(*build_, draft_->objects, id, added));
+  UTAN_TRY(tree::add_object(*build_, draft_->objects, id, added));
   draft_->object_index_high = std::max(draft_->object_index_high, id.index() + 1);
   ++draft_->container_count;
   return {};

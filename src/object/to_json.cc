@@ -1,7 +1,10 @@
-// A container and all below it as JSON.
+// A container and all below it as JSON. What is named in several places is written at each, as everybody's JSON does it. A few
+// containers that each name the next one twice would make a text without end: so there is a limit to how many values are
+// written (shared_value_count_max), which what is written once cannot reach.
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/interruption.h"
@@ -16,6 +19,9 @@ using format::ObjectId;
 using format::Tag;
 
 namespace {
+
+// So many values may be written beside those that fill the file.
+constexpr std::uint64_t shared_value_count_max = 1'000'000;
 
 // Walks from a container on, depth first, without recursion.
 class JsonWalk {
@@ -107,6 +113,11 @@ class JsonWalk {
   }
 
   Result<void> write(const Slot& slot) {
+    // Each value that is stored takes more than one byte of the file.
+    if (++value_count_ > reading_.view().size().value + shared_value_count_max)
+      return Error(Code::too_large,
+                   "the JSON text would have more than " + std::to_string(value_count_ - 1) +
+                       " values: containers that are named in several places are written at each of them");
     if (slot.value.tag == Tag::container) return enter(slot.value.as_container());
     if (!slot.large()) return writer_.value(slot.value);
     UTAN_ASSIGN(const Loan copy, Loan::copied(reading_.view(), slot));
@@ -117,6 +128,7 @@ class JsonWalk {
   JsonWriter& writer_;
   std::vector<std::unique_ptr<Open>> open_;
   format::KeyDecoder decoder_;
+  std::uint64_t value_count_ = 0;
 };
 
 }  // namespace

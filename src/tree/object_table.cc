@@ -98,11 +98,18 @@ Result<Made<ObjectBranch>> editable_branch(Build& build, Offset offset, std::uin
   return branch;
 }
 
+// What may be at an entry's place before.
+enum class Before : std::uint8_t { anything, no_container };
+
 // Sets the entry below `offset` and answers where the subtree is now.
-Result<Offset> set_below(Build& build, Offset offset, std::uint64_t depth, const Way& way, const ObjectEntry& entry) {
+Result<Offset> set_below(Build& build, Offset offset, std::uint64_t depth, const Way& way, const ObjectEntry& entry,
+                         Before before) {
   const std::uint64_t step = way[depth];
   if (depth == 0) {
     UTAN_ASSIGN(const Made<ObjectLeaf> leaf, editable_leaf(build, offset, step));
+    // An emptied container is one, too.
+    if (before == Before::no_container && leaf.at->entries()[step].type() != format::ContainerType::none) [[unlikely]]
+      return Error(Code::corruption, "a new container was to take the place of one that is there");
     heap::set_word(leaf.at, leaf_first_word + step * 2, entry.root);
     heap::set_word(leaf.at, leaf_first_word + step * 2 + 1,
                    std::uint64_t{entry.what} | (std::uint64_t{entry.links} << 32));
@@ -110,7 +117,7 @@ Result<Offset> set_below(Build& build, Offset offset, std::uint64_t depth, const
   }
   UTAN_ASSIGN(const Made<ObjectBranch> branch, editable_branch(build, offset, step));
   const Offset child{branch.at->entries()[step]};
-  UTAN_ASSIGN(const Offset now, set_below(build, child, depth - 1, way, entry));
+  UTAN_ASSIGN(const Offset now, set_below(build, child, depth - 1, way, entry, before));
   if (now != child) heap::set_word(branch.at, branch_first_word + step, now.value);
   return branch.offset;
 }
@@ -131,7 +138,10 @@ FoundObject find_below_branches(const View& view, const ObjectTable& table, form
   return find_in_leaf(view, at, way[0], id);
 }
 
-Result<void> set_object(Build& build, ObjectTable& table, format::ObjectId id, const ObjectEntry& entry) {
+namespace {
+
+Result<void> set_or_add(Build& build, ObjectTable& table, format::ObjectId id, const ObjectEntry& entry,
+                        Before before) {
   const std::uint64_t index = id.index();
   if (table.depth > format::object_table_depth_max) return Error(Code::corruption, "the object table is too deep");
   while (index >= span(table.depth)) {
@@ -144,8 +154,18 @@ Result<void> set_object(Build& build, ObjectTable& table, format::ObjectId id, c
     }
     ++table.depth;
   }
-  UTAN_ASSIGN(table.root, set_below(build, table.root, table.depth, Way(index, table.depth), entry));
+  UTAN_ASSIGN(table.root, set_below(build, table.root, table.depth, Way(index, table.depth), entry, before));
   return {};
+}
+
+}  // namespace
+
+Result<void> set_object(Build& build, ObjectTable& table, format::ObjectId id, const ObjectEntry& entry) {
+  return set_or_add(build, table, id, entry, Before::anything);
+}
+
+Result<void> add_object(Build& build, ObjectTable& table, format::ObjectId id, const ObjectEntry& entry) {
+  return set_or_add(build, table, id, entry, Before::no_container);
 }
 
 }  // namespace utan::tree

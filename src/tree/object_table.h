@@ -72,5 +72,7 @@ inline FoundObject find_object(const heap::View& view, const ObjectTable& table,
 
 // Sets the entry of `id`'s index, growing the table as needed.
 Result<void> set_object(heap::Build& build, ObjectTable& table, format::ObjectId id, const format::ObjectEntry& entry);
+// The same of a container that is new. Code::corruption if there is one at its place: what handed out the id was damaged.
+Result<void> add_object(heap::Build& build, ObjectTable& table, format::ObjectId id, const format::ObjectEntry& entry);
 
 }  // namespace utan::tree

@@ -146,7 +146,7 @@ void fuzz_one(fuzz::FuzzBytes bytes) {
   Changes changes(how % 2 == 0 ? images.closed() : images.killed(), explain);
   for (int i = 0; i < change_count_max && !bytes.empty(); ++i) changes.change(bytes);
   images.restore(changes.files());
-  const Outcome outcome = use(images.machine(), how / 2 % 8 == 0);
+  const Outcome outcome = use(images.machine(), how / 2 % 8 == 0 ? Use::reading : Use::everything);
   if (explain) {
     std::printf("opening: %d; %llu failures, the first one: %s\n", static_cast<int>(outcome.opened),
                 static_cast<unsigned long long>(outcome.tally.failure_count), outcome.tally.first_failure.c_str());

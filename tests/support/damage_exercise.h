@@ -133,6 +133,23 @@ class Exercise {
     check();
     return tally_;
   }
+  // Before the rest: values that need many segments, in a row and one by one, of which half are left.
+  void grow() {
+    utan_container* root = nullptr;
+    if (done(utan_root(store_, &root)) != UTAN_OK) return;
+    const std::string run(40'000, 'g');
+    const std::string block(3'000, 'g');
+    for (std::int64_t i = 0; i < growing_count; ++i) {
+      const utan_value key = integer_value(i);
+      const utan_value value = text_value(i % 4 == 0 ? run : block);
+      done(utan_set(root, &key, &value));
+    }
+    for (std::int64_t i = 0; i < growing_count; i += 2) {
+      const utan_value key = integer_value(i);
+      done(utan_erase(root, &key));
+    }
+    utan_container_close(root);
+  }
   // The part of it that writes nothing.
   const Tally& read() {
     read_all(store_);
@@ -145,6 +162,7 @@ class Exercise {
  private:
   static constexpr std::size_t container_count_max = 40;
   static constexpr std::uint64_t entry_count_max = 1500;
+  static constexpr std::int64_t growing_count = 120;
 
   struct Open {
     utan_container* container = nullptr;

@@ -31,6 +31,7 @@
 #include "capi/handles.h"
 #include "check/file.h"
 #include "support/damage_exercise.h"
+#include "support/damage_mend.h"
 #include "support/damage_store.h"
 
 namespace utan::damage {
@@ -42,6 +43,7 @@ struct Damage {
     none,
     flip,     // the byte at `at` by exclusive or with `with`
     word,     // the eight bytes at `at` become `with`
+    agreed,   // the same, and the checksum of the coordination file's header agrees with it
     zero,     // the page at `at`
     swap,     // the pages at `at` and at `with`
     older,    // the page at `at` as it was earlier
@@ -80,7 +82,9 @@ struct Damage {
         file[at] ^= static_cast<std::byte>(with);
         break;
       case How::word:
+      case How::agreed:
         std::memcpy(file.data() + at, &with, std::min<std::size_t>(sizeof with, file.size() - at));
+        if (how == How::agreed) mend_coordination(file);
         break;
       case How::zero:
         std::ranges::fill(page(at), std::byte{0});
@@ -102,7 +106,7 @@ struct Damage {
  private:
   static constexpr const char* base_names[] = {"closed", "killed"};
   static constexpr const char* part_names[] = {"data", "coordination"};
-  static constexpr const char* how_names[] = {"none", "flip", "word", "zero", "swap", "older", "shorten"};
+  static constexpr const char* how_names[] = {"none", "flip", "word", "agreed", "zero", "swap", "older", "shorten"};
   template <class T, std::size_t count>
   static bool named(const std::string& name, const char* const (&names)[count], T& out) {
     for (std::size_t i = 0; i < count; ++i) {
@@ -121,9 +125,17 @@ struct Outcome {
   Exercise::Tally tally;
 };
 
-// Uses the store that lies on the machine, from opening to closing, and checks its file. `read_only` in the second place:
-// whoever only reads must get along, too.
-inline Outcome use(os::sim::Machine& machine, bool read_only) {
+// What is done with a store that lies there.
+enum class Use : std::uint8_t {
+  reading,
+  everything,
+  growing,  // everything, and the file becomes longer by many segments
+};
+
+// Uses the store that lies on the machine, from opening to closing, and checks its file. Whoever only reads must get along,
+// too.
+inline Outcome use(os::sim::Machine& machine, Use how) {
+  const bool read_only = how == Use::reading;
   Outcome out;
   os::sim::Process& process = machine.start_process();
   commit::OpenOptions options = Images::options();
@@ -135,6 +147,7 @@ inline Outcome use(os::sim::Machine& machine, bool read_only) {
     auto* const handle = new utan_store{std::move(opened).value()};
     {
       Exercise exercise(handle);
+      if (how == Use::growing) exercise.grow();
       out.tally = read_only ? exercise.read() : exercise.run();
     }
     static_cast<void>(utan_close(handle));
@@ -148,13 +161,17 @@ inline Outcome use(os::sim::Machine& machine, bool read_only) {
   return out;
 }
 
-inline Outcome use_damaged(Images& images, const Damage& damage) {
-  const ExpectDamage expected;
+inline void plant(Images& images, const Damage& damage) {
   Files files = damage.base == Damage::Base::closed ? images.closed() : images.killed();
   damage.apply(files, images.older());
   images.restore(files);
+}
+
+inline Outcome use_damaged(Images& images, const Damage& damage) {
+  const ExpectDamage expected;
+  plant(images, damage);
   // What is read by many is not always written by them.
-  return use(images.machine(), (damage.at + damage.with) % 5 == 4);
+  return use(images.machine(), (damage.at + damage.with) % 5 == 4 ? Use::reading : Use::everything);
 }
 
 // Runs cases in children. Stops after ten failures.
