@@ -3,11 +3,11 @@ MAKEFLAGS += --no-print-directory
 JOBS ?= $(shell nproc)
 export JOBS DIR
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench torture check format clean
+.PHONY: help setup build demo test bench torture check coverage aarch64 format clean
 
 help: ## this list
 	@echo "Utan: an embedded object database. Targets:"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 setup: ## install the Debian packages that are missing (for all targets; each also installs its own)
 	@scripts/setup.sh all
@@ -29,16 +29,26 @@ bench: ## measure against other stores, into bench/results (QUICK=1: small numbe
 	@scripts/setup.sh bench
 	@bench/run.sh
 
-torture: ## the same tests for hours, with random crashes and fuzzing, and the models in full
+torture: ## the same tests for hours, with random crashes and fuzzing, on AArch64, and the models in full
 	@scripts/setup.sh torture
 	@scripts/setup.sh fuzz
+	@scripts/setup.sh aarch64
 	@scripts/torture.sh
 
-check: ## format, clang-tidy, include table, files that nothing reaches
+coverage: ## how much of src/ the tests execute, line by line; fails below 95 %
+	@scripts/setup.sh coverage
+	@scripts/coverage.sh
+
+aarch64: ## build for AArch64, run tests there by QEMU, and share stores between both processors
+	@scripts/setup.sh aarch64
+	@scripts/aarch64.sh
+
+check: ## format, clang-tidy, a build by Clang, include table, files that nothing reaches
 	@scripts/setup.sh check
 	scripts/check_format.sh
 	python3 scripts/check_includes.py
 	python3 scripts/check_dead_files.py
+	scripts/check_clang.sh
 	scripts/check_tidy.sh
 
 format: ## lay out all C and C++ files

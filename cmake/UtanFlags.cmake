@@ -33,6 +33,17 @@ endif()
 add_compile_options(${utan_sanitize_flags})
 add_link_options(${utan_sanitize_link_flags})
 
+# What is counted is in a mapped file at once (continuous mode), so that the counts of a process that is killed are kept, and those
+# of its children are added to the same ones. Threads count atomically.
+if(UTAN_COVERAGE)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "UTAN_COVERAGE needs Clang: use the preset, or set CMAKE_C_COMPILER and _CXX_COMPILER.")
+  endif()
+  add_compile_options(-fprofile-instr-generate -fcoverage-mapping -fprofile-update=atomic
+    "SHELL:-mllvm -runtime-counter-relocation")
+  add_link_options(-fprofile-instr-generate)
+endif()
+
 # A unique symbol is shared by all libraries of a process, whatever its visibility, and a library with one stays loaded.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   set(utan_unique_flags -fno-gnu-unique)  # also said where libutan is linked: code is made there

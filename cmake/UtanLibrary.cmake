@@ -21,6 +21,10 @@ function(utan_libraries)
 
   string(TOUPPER "CMAKE_CXX_FLAGS_${CMAKE_BUILD_TYPE}" flags_of_type)
   separate_arguments(flags UNIX_COMMAND "${CMAKE_CXX_FLAGS} ${${flags_of_type}}")
+  set(public_names "--keep-global-symbol=utan_*")
+  if(UTAN_COVERAGE)  # where the compiler's code for counting finds its counters
+    list(APPEND public_names "--keep-global-symbol=__llvm_profile_*")
+  endif()
   set(merged "${CMAKE_CURRENT_BINARY_DIR}/utan_merged.o")
   set(public "${CMAKE_CURRENT_BINARY_DIR}/utan_public.o")
   # The group of an inline function is dissolved before its symbol is made local: else the linker might drop it for the
@@ -35,7 +39,7 @@ function(utan_libraries)
     COMMENT "Merging the layers into utan_merged.o")
   add_custom_command(
     OUTPUT "${public}"
-    COMMAND "${CMAKE_OBJCOPY}" --wildcard "--keep-global-symbol=utan_*" "${merged}" "${public}"
+    COMMAND "${CMAKE_OBJCOPY}" --wildcard ${public_names} "${merged}" "${public}"
     DEPENDS "${merged}"
     VERBATIM
     COMMENT "Making all but utan_* local in utan_public.o")

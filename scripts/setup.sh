@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing for a purpose, and says which. Does nothing, fast, if none is.
 #
-#   setup.sh build | demo | test | torture | check | bench | fuzz | all
+#   setup.sh build | demo | test | torture | check | coverage | aarch64 | bench | fuzz | all
 set -euo pipefail
 
 build=(g++ make cmake ninja-build libxxhash-dev nlohmann-json3-dev)
@@ -9,6 +9,10 @@ demo=("${build[@]}" python3 python3-dev python3-venv)
 check=("${build[@]}" git python3 libgtest-dev clang-14 clang-tidy-14 clang-format-14)
 test=("${demo[@]}" git pkg-config libgtest-dev clang-format-14 spin)
 torture=("${test[@]}" python3-dbg)
+# libclang-rt has what counts, llvm what reads the counts.
+coverage=("${build[@]}" git python3 libgtest-dev clang-14 libclang-rt-14-dev llvm-14)
+# GoogleTest's sources, since its library is that of this machine's processor.
+aarch64=("${build[@]}" git python3 libgtest-dev googletest g++-aarch64-linux-gnu qemu-user-static)
 # redis-tools has the program of the server as well (redis-check-rdb is the same one): redis-server would add a service.
 bench=("${demo[@]}" python3-gdbm pkg-config libgtest-dev libabsl-dev libtkrzw-dev liblmdb-dev libmsgpack-cxx-dev redis-tools
   valgrind librocksdb-dev libleveldb-dev libsqlite3-dev libdb5.3-dev libkyotocabinet-dev libboost-dev)
@@ -20,10 +24,13 @@ case ${1-} in
   torture) wanted=("${torture[@]}") ;;
   check) wanted=("${check[@]}") ;;
   test) wanted=("${test[@]}") ;;
+  coverage) wanted=("${coverage[@]}") ;;
+  aarch64) wanted=("${aarch64[@]}") ;;
   bench) wanted=("${bench[@]}") ;;
   fuzz) wanted=("${fuzz[@]}") ;;
-  all) mapfile -t wanted < <(printf '%s\n' "${check[@]}" "${torture[@]}" "${bench[@]}" "${fuzz[@]}" | sort -u) ;;
-  *) echo "usage: setup.sh build | demo | test | torture | check | bench | fuzz | all" >&2; exit 2 ;;
+  all) mapfile -t wanted < <(printf '%s\n' "${check[@]}" "${torture[@]}" "${coverage[@]}" "${aarch64[@]}" "${bench[@]}" \
+    "${fuzz[@]}" | sort -u) ;;
+  *) echo "usage: setup.sh build | demo | test | torture | check | coverage | aarch64 | bench | fuzz | all" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then

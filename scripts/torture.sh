@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The same tests for hours instead of seconds, fuzzing, and the whole of the model checking. The seed of what fails is
-# printed.
+# The same tests for hours instead of seconds, those of another compiler and another processor, fuzzing, and the whole of the model
+# checking. The seed of what fails is printed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for preset in debug asan tsan; do
@@ -9,6 +9,10 @@ for preset in debug asan tsan; do
   cmake --build --preset "$preset" --parallel "${JOBS:-$(nproc)}"
   ctest --preset "$preset" --parallel "${JOBS:-$(nproc)}"
 done
+echo "==== clang ===="
+scripts/check_clang.sh all
+echo "==== aarch64 ===="
+scripts/aarch64.sh
 echo "==== Python's debug build ===="
 # It checks each use of its interface, and counts references, by which python/tests/test_leaks.py finds what is kept.
 cmake --preset release -DUTAN_TESTS=OFF -DUTAN_BENCH=OFF

@@ -29,7 +29,7 @@ using object::Store;
 // A few containers of each type, and values that name them.
 class Wilderness {
  public:
-  Wilderness(const Store& store, std::uint64_t seed) : store_(&store), random_(seed) {
+  Wilderness(const Store& store, std::uint64_t seed) : random_(seed) {
     for (int i = 0; i < 12; ++i) {
       std::string name = "container ";
       name += std::to_string(i);
@@ -132,7 +132,6 @@ class Wilderness {
     }
   }
 
-  const Store* store_;
   std::mt19937_64 random_;
   std::vector<std::unique_ptr<Container>> containers_;
   std::string text_;

@@ -63,8 +63,7 @@ T must(Result<T> result) {
 // An actor's part of a store, and what it does there.
 class Actor {
  public:
-  Actor(const std::string& path, int number)
-      : number_(number), store_(must(object::Store::open(os::linux_system(), path, {}))) {
+  Actor(const std::string& path, int number) : store_(must(object::Store::open(os::linux_system(), path, {}))) {
     name_ = "actor " + std::to_string(number);
     mine_ = must(store_->container(name_, ContainerType::collection, true));
   }
@@ -185,7 +184,6 @@ class Actor {
     return out;
   }
 
-  int number_;
   std::uint64_t i_ = 0;
   std::string name_;
   std::string key_;  // the one in use

@@ -53,7 +53,7 @@ class Attachment {
   // Ok, unless files have been lost since the operation began that asks: what it found says nothing then.
   Result<void> still_there() const {
     const Session* const session = current_.load(std::memory_order_acquire);
-    return session->is_usable() || !session->is_lost() ? Result<void>{} : Result<void>(session->lost());
+    return session->was_usable() || !session->is_lost() ? Result<void>{} : Result<void>(session->lost());
   }
   // The session; in a child a new one.
   Result<Session*> session();

@@ -182,7 +182,7 @@ Result<void> Session::write_checkpoint(CommitNumber commit, Offset block) {
   // If it fails the slot may or may not be on the disk: its claim stays and goes on protecting the commit.
   UTAN_TRY(flush());
   // What was written may have gone nowhere.
-  if (!is_usable()) return lost();
+  if (!was_usable()) return lost();
   step(Step::checkpoint_slot_flushed);
   std::uint64_t durable = fixed.durable_number.load(std::memory_order_seq_cst);
   while (durable < commit.value &&

@@ -216,7 +216,7 @@ Result<void> Session::leave() {
   data_file_->unlock_byte(entry_);
   data_file_.reset();
   lock_file_.reset();
-  if (out.ok() && !is_usable()) return lost();
+  if (out.ok() && !was_usable()) return lost();
   return out;
 }
 

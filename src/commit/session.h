@@ -74,8 +74,15 @@ class Session : public std::enable_shared_from_this<Session>, private heap::Wide
   void forget_in_child();
 
   // Neither is this process a child of the one that opened the session, nor are its files lost to it: what every operation
-  // asks first. relaxed: written by the kernel, before this process ran, or by a handler in the thread that asks.
+  // asks first. relaxed: what it reads afterwards may be zeroes all the same, of which it asks again at its end.
   bool is_usable() const { return sentinel_word_->load(std::memory_order_relaxed) != 0; }
+  // The same, of all that was read before: what an operation asks at its end, before it believes that. The fence pairs with the
+  // store in the handler (os/linux/fault.cc), which comes before the zeroes: a processor that may read in another order than it is
+  // told to must not read this word first.
+  bool was_usable() const {
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return is_usable();
+  }
   bool forked() const { return !is_usable() && !is_lost(); }
   // Part of a file could not be had (os/linux/fault.h): nothing that this process reads or writes in it counts any more.
   bool is_lost() const;

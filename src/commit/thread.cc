@@ -102,7 +102,7 @@ void Thread::unpin_extra(unsigned index) {
 }
 
 Error Thread::damaged_head() {
-  if (!session_->is_usable()) return session_->lost();
+  if (!session_->was_usable()) return session_->lost();
   if (Result<void> all = heap_->catch_up(); !all.ok()) return std::move(all).error().in(session_->path());
   return Error(Code::corruption,
                session_->path() + ": the newest commit cannot be read: the coordination file or the store is damaged");
@@ -175,7 +175,7 @@ Result<bool> Thread::publish(const Pinned& base, const Draft& draft) {
   if (Result<void> listed = list_replaced(block); !listed.ok()) return give_up_build(std::move(listed).error());
   step(Step::build_commit_block_written);
   // What was copied may have been zeroes.
-  if (!session_->is_usable()) [[unlikely]]
+  if (!session_->was_usable()) [[unlikely]]
     return give_up_build(session_->lost());
 
   line_->pending.store(made->offset.value, std::memory_order_release);

@@ -142,7 +142,7 @@ class Thread {
         unwinding.thread = nullptr;
         unpin(pin_index);
         // What was looked at may have been zeroes.
-        if (!session_->is_usable()) [[unlikely]]
+        if (!session_->was_usable()) [[unlikely]]
           return session_->lost();
         return changed;
       }

@@ -48,7 +48,7 @@ Result<Offset> Allocator::allocate_masked(SizeClass size_class, CommitNumber bir
   std::uint64_t mask = slot.mask.load(std::memory_order_relaxed);
   if (mask == 0) [[unlikely]] {
     UTAN_TRY(refill(size_class));
-    if (!heap_->is_usable()) [[unlikely]]
+    if (!heap_->was_usable()) [[unlikely]]
       return Error(Code::corruption, "a part of the file is gone");
     mask = slot.mask.load(std::memory_order_relaxed);
   }
@@ -95,7 +95,7 @@ bool Allocator::try_segment(SegmentIndex segment, SizeClass size_class) {
   const ClassWord now{class_word.load(std::memory_order_acquire)};
   if (now.size_class() != size_class) {
     // H4: an empty segment may change its class, as a whole, by its owner. Those of commit blocks never do.
-    if (now.size_class() > format::class_last || !heap_->is_vacant(segment) || !heap_->is_usable()) {
+    if (now.size_class() > format::class_last || !heap_->is_vacant(segment) || !heap_->was_usable()) {
       heap_->disown(segment);
       return false;
     }

@@ -199,7 +199,7 @@ bool Heap::own_run(SegmentIndex first, std::uint64_t length, OwnerWord me) const
       take_back_hint(segment);
       const unsigned size_class =
           ClassWord{descriptor(segment).class_word.load(std::memory_order_acquire)}.size_class();
-      usable = size_class <= format::class_last && is_vacant(segment) && is_usable();
+      usable = size_class <= format::class_last && is_vacant(segment) && was_usable();
       if (!usable) disown(segment);
     }
     if (!usable) {
@@ -298,7 +298,7 @@ bool Heap::free_run(SegmentIndex first) const {
 // --- Growth ----------------------------------------------------------------------------------------------------------
 
 Result<void> Heap::expect_whole() const {
-  if (!is_usable()) return Error(Code::corruption, "a part of the file is gone");
+  if (!was_usable()) return Error(Code::corruption, "a part of the file is gone");
   // In this order: it is made longer before that is published.
   const std::uint64_t believed = file_size().value;
   UTAN_ASSIGN(const os::FileStatus status, file_->status());

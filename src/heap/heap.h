@@ -103,8 +103,12 @@ class Heap {
     return *at<format::SegmentDescriptor>(format::descriptor_offset(segment));
   }
 
-  // Bitmaps that are lost say that everything is free: nothing may be handed out by them.
-  bool is_usable() const { return usable_ == nullptr || usable_->load(std::memory_order_relaxed) != 0; }
+  // Bitmaps that are lost say that everything is free: nothing may be handed out by them. The fence: asked of what was read before
+  // (Session::was_usable).
+  bool was_usable() const {
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return usable_ == nullptr || usable_->load(std::memory_order_relaxed) != 0;
+  }
 
   // H8. The segments from here on are the reserve: the last of the file, whatever its size is. As it grows they become
   // ordinary ones.

@@ -65,7 +65,7 @@ inline tree::Quick Container::get_quickly(std::span<const format::Value> path, Q
     return Quick::unusual;
   const auto give_up = [thread](Quick quick) {
     thread->unpin(0);
-    return thread->session().is_usable() ? quick : Quick::unusual;
+    return thread->session().was_usable() ? quick : Quick::unusual;
   };
   const tree::ObjectTable objects{Offset{commit->object_table_root}, commit->object_table_depth};
   const auto found_container = [&](format::ObjectId found) {
@@ -123,11 +123,8 @@ inline tree::Quick Container::get_quickly(std::span<const format::Value> path, Q
         return give_up(Quick::unusual);
       out.value = *value;
     }
-    if (!has_bytes(out.value)) {
-      thread->unpin(0);
-    } else {
-      out.thread = thread;
-    }
+    if (!has_bytes(out.value)) return give_up(Quick::found);
+    out.thread = thread;
     return Quick::found;
   }
 }

@@ -75,6 +75,7 @@ class Table {
   struct Write;
   Result<bool> write_as_container(const Write& write);
   Error no_bytes() const;
+  Result<bool> get_newest(Bytes key, Value& out) const;
   Result<bool> get_from_snapshot(Bytes key, Value& out) const;
   Result<bool> write(const Write& write);
 

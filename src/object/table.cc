@@ -80,8 +80,15 @@ Table::~Table() {
 }
 
 Result<bool> Table::get(Bytes key, Value& out) const {
-  if (snapshot_ != nullptr) [[unlikely]]
-    return get_from_snapshot(key, out);
+  Result<bool> found = snapshot_ == nullptr ? get_newest(key, out) : get_from_snapshot(key, out);
+  if (found.ok() && *found) [[likely]]
+    return found;
+  // That something is missing, gone or of another type is no answer from zeroes.
+  UTAN_TRY(attachment_->still_there());
+  return found;
+}
+
+Result<bool> Table::get_newest(Bytes key, Value& out) const {
   UTAN_ASSIGN(Thread* const thread, attachment_->thread());
   const Key wanted = key_of(key, thread->hash_seed());
   Pinned pinned;
@@ -90,7 +97,6 @@ Result<bool> Table::get(Bytes key, Value& out) const {
   if (!look_up(pinned, id_, wanted, found)) {
     if (is_absent(found)) [[likely]] {
       thread->unpin(pin);
-      UTAN_TRY(attachment_->still_there());
       return false;
     }
     Error error = failure(pinned, found);
@@ -155,7 +161,9 @@ Result<Count> Table::count() const {
   };
   if (snapshot_ != nullptr) {
     UTAN_TRY(snapshot_->usable());
-    return count_in(snapshot_->pinned());
+    Result<Count> out = count_in(snapshot_->pinned());
+    UTAN_TRY(attachment_->still_there());
+    return out;
   }
   UTAN_ASSIGN(Thread* const thread, attachment_->thread());
   Pinned pinned;

@@ -41,7 +41,8 @@ namespace utan::object {
     quick = Quick::unusual;
   }
   thread->unpin(0);
-  return quick;
+  // Missing from zeroes is no answer.
+  return thread->session().was_usable() ? quick : Quick::unusual;
 }
 
 }  // namespace utan::object

@@ -127,7 +127,8 @@ TEST_F(OrderedTest, RandomInsertionFillsTwoThirds) {
   Model model;
   std::vector<OwnedKey> keys(test::scaled(20'000, 200'000));
   for (OwnedKey& key : keys) key = random_key(random, Family::plain);
-  const Counts counts = check(view(), make_tree(keys, model), model);
+  const Offset root = make_tree(keys, model);
+  const Counts counts = check(view(), root, model);
   EXPECT_GT(counts.records * 100, counts.leaves * 62 * 60);
   // Blocks are as long as their entries need.
   EXPECT_LT(counts.leaf_bytes, counts.records * 19);
@@ -137,7 +138,8 @@ TEST_F(OrderedTest, AscendingInsertionLeavesFullNodesBehind) {
   Model model;
   std::vector<OwnedKey> keys;
   for (std::int64_t i = 0; i < 20'000; ++i) keys.push_back(make_key(Value::integer(i)));
-  const Counts counts = check(view(), make_tree(keys, model), model);
+  const Offset root = make_tree(keys, model);
+  const Counts counts = check(view(), root, model);
   EXPECT_GT(counts.records * 100, counts.leaves * 62 * 98);
   EXPECT_LT(counts.branches, counts.leaves / 40);
 }

@@ -22,7 +22,8 @@ namespace {
 #define UTAN_ADDRESS_SPACE_LIMITED 1
 #endif
 
-// Sanitizers shadow each byte of the address space, and thread sanitizer walks the shadow of every mapping it sees.
+// Sanitizers shadow each byte of the address space, and thread sanitizer walks the shadow of every mapping it sees. An emulator
+// (src/CMakeLists.txt) walks the pages of each.
 #if defined(UTAN_ADDRESS_SPACE_LIMITED)
 constexpr std::uint64_t reservation_max = std::uint64_t{4} << 30;
 #else
