@@ -32,8 +32,8 @@ class Iterator {
 
   // False at the end. `key`: of a list the index. What both refer to is valid until the next call.
   Result<bool> next(format::Value& key, format::Value& value);
-  // The usual case of next(), forward: text or numbers, under text in a dict or collection, or in a list. False: nothing was
-  // done.
+  // The usual case of next(), forward: text or numbers, under text in a dict or collection, or in a list. False: next() has to be
+  // asked.
   [[gnu::always_inline]] bool next_quickly(format::Value& key, format::Value& value) {
     if (remaining_ <= 1 || reverse_ || !started_ || !snapshot_->is_usable()) [[unlikely]]
       return false;
@@ -46,7 +46,8 @@ class Iterator {
       key = format::Value::integer(static_cast<std::int64_t>(elements_->index()));
     }
     --remaining_;
-    return true;
+    // What is handed out as it was read is not read again by the caller.
+    return format::is_text(value.tag) || snapshot_->was_usable();
   }
   // A container that next() has answered: of the store as it is now, or of the snapshot if that is what is gone over.
   // Code::gone: it has been removed since.

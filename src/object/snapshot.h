@@ -4,6 +4,7 @@
 // store open.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -29,6 +30,11 @@ class SnapshotPin {
     return check_usable();
   }
   bool is_usable() const { return attachment_->session_quickly() == session_id_; }
+  // The same, of all that was read before (Session::was_usable).
+  bool was_usable() const {
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return is_usable();
+  }
 
  private:
   Result<void> check_usable() const;
