@@ -11,6 +11,9 @@
 namespace utan::os::sim {
 namespace {
 
+// In front of a file lie addresses that nobody may touch, as behind it.
+constexpr std::size_t guard_bytes = std::size_t{1} << 20;
+
 std::size_t round_up(std::uint64_t bytes, std::uint64_t unit) {
   return static_cast<std::size_t>((bytes + unit - 1) / unit * unit);
 }
@@ -23,17 +26,17 @@ enum Style : unsigned { evenly, mostly_oldest, mostly_newest, often_torn, style_
 
 DiskFile::DiskFile(FileStatus status, ByteCount reservation) : status_(status), reservation_(reservation) {
   status_.size = ByteCount{0};
-  void* address = ::mmap(nullptr, static_cast<std::size_t>(reservation.value), PROT_NONE,
+  void* address = ::mmap(nullptr, guard_bytes + static_cast<std::size_t>(reservation.value), PROT_NONE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   CHECK(address != MAP_FAILED);
-  memory_ = static_cast<std::byte*>(address);
+  memory_ = static_cast<std::byte*>(address) + guard_bytes;
   watch_.emplace(memory_, static_cast<std::size_t>(reservation.value));
   sizes_.push_back({0, ByteCount{0}});
 }
 
 DiskFile::~DiskFile() {
   watch_.reset();
-  ::munmap(memory_, static_cast<std::size_t>(reservation_.value));
+  ::munmap(memory_ - guard_bytes, guard_bytes + static_cast<std::size_t>(reservation_.value));
 }
 
 bool DiskFile::grow(ByteCount size) {
