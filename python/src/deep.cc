@@ -1,5 +1,7 @@
 // A container with all below it, as it is at one instant: as plain Python objects, compared, and described.
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "values.h"
 
@@ -87,7 +89,12 @@ class Comparison {
     if (!moment.begin(other->attachment)) return -1;
     const Handle seen = moment.enter(other->container);
     if (!seen) return -1;
-    return compare_containers(container, seen.get());
+    // Of another pair of moments.
+    std::set<Pair> kept;
+    kept.swap(equal_);
+    const int same = compare_containers(container, seen.get());
+    equal_.swap(kept);
+    return same;
   }
 
   int compare_containers(utan_container* a, utan_container* b) {
@@ -99,6 +106,8 @@ class Comparison {
     if (const utan_code code = utan_count(a, &a_count); code != UTAN_OK) return failed(code);
     if (const utan_code code = utan_count(b, &b_count); code != UTAN_OK) return failed(code);
     if (a_count != b_count) return 0;
+    const Pair pair(utan_container_id(a), utan_container_id(b));
+    if (equal_.contains(pair)) return 1;
     const bool is_list = utan_container_type(a) == UTAN_LIST;
     Walk walk(state_);
     if (!walk.begin(a)) return -1;
@@ -118,7 +127,8 @@ class Comparison {
       utan_value_release(&found);
       if (same != 1) return same;
     }
-    return PyErr_Occurred() != nullptr ? -1 : 1;
+    if (PyErr_Occurred() != nullptr) return -1;
+    return with_memory([&] { equal_.insert(pair); }) ? 1 : -1;
   }
 
   int compare_values(const utan_value& a, const utan_value& b) {
@@ -201,9 +211,14 @@ class Comparison {
     return -1;
   }
 
+  using Pair = std::pair<std::uint64_t, std::uint64_t>;
+
   Attachment* attachment_;
   State& state_;
   Moment& moment_;
+  // Containers that were found to be equal: what is shared is compared once, not at each of its places, of which a few
+  // containers that each name the next one twice have more than anybody can wait for.
+  std::set<Pair> equal_;
 };
 
 // --- repr()

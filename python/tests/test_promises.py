@@ -288,6 +288,24 @@ def test_equality_is_of_one_commit_for_both_sides(db):
         os.waitpid(writer, 0)
 
 
+def test_what_is_shared_many_times_over_is_compared_once_and_has_no_json(db):
+    for name in "ab":  # 2 ** 40 lists, if each place counted
+        tower = []
+        for _ in range(40):
+            tower = [tower, tower]
+        db[name] = tower
+    assert db["a"] == db["b"]
+    copy = db["a"].native()
+    assert copy[0] is copy[1]
+    with pytest.raises(ValueError, match="named in several places"):
+        db["a"].to_json()
+    last = db["b"]
+    while last:
+        last = last[1]
+    last.append(1)
+    assert db["a"] != db["b"]
+
+
 def test_order_is_ignored_for_mappings_and_a_list_equals_a_list_never_a_tuple(db):
     db["x"] = {"b": 1, "a": [2]}
     assert db["x"] == {"a": [2], "b": 1} and db["x"]["a"] == [2] and db["x"]["a"] != (2,)
