@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "object/container.h"
 #include "os/linux/testing.h"
 #include "support/fork_fixture.h"
 #include "support/store_fixture.h"
@@ -73,6 +74,25 @@ TEST_F(Fork, TheChildUsesTheStoreToo) {
   EXPECT_EQ(test::get(*table, "k"), "of the child");
   EXPECT_EQ(test::get(*test::open_table(*store, "made by the child"), "x"), "y");
   EXPECT_EQ(test::walk(*store).leaked_count, 0U);
+}
+
+// Whoever joins compares what the coordination file says with the newest commit: nothing in it counts the root, which has no
+// place in the object table before something is put into it.
+TEST_F(Fork, TheChildJoinsAStoreWhoseRootIsItsOnlyContainer) {
+  auto store = test::open_store(path_);
+  const auto child_finds = [&](std::uint64_t count) {
+    TestChild child = child_that([&] {
+      const Result<Count> found = store->root()->count();
+      ASSERT_TRUE(found.ok()) << found.error().message();
+      EXPECT_EQ(found->value, count);
+      close(std::move(store));
+    });
+    EXPECT_TRUE(child.join());
+  };
+  child_finds(0);
+  object::Input input(format::Value::integer(5));
+  ASSERT_TRUE(store->root()->set(format::Value::string("n"), input).ok());
+  child_finds(1);
 }
 
 TEST_F(Fork, TheChildThatOnlyClosesHarmsNothing) {

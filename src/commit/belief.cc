@@ -93,7 +93,8 @@ bool is_new_enough(const CoordinationFixed& fixed, const CommitBlock& commit, co
   const std::uint64_t number = commit.header.birth;
   const bool is_of_this_incarnation = number == fixed.header.opening_number || number >= fixed.header.number_floor;
   // What the next container is called must be free.
-  const std::uint64_t next = fixed.object_index_next.load(std::memory_order_acquire);
+  // Index 0 is the root's, which the counter need not have passed.
+  const std::uint64_t next = std::max<std::uint64_t>(fixed.object_index_next.load(std::memory_order_acquire), 1);
   const std::uint64_t index_end = format::object_index_max + 1;
   // Each refusal when all are used up counts on.
   const bool is_next_free = next >= std::min(commit.object_index_high, index_end) && next <= 2 * index_end;
