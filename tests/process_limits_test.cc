@@ -164,7 +164,7 @@ TEST_F(Attach, AtTheAddressesThatAProcessMayHave) {
 // The limit is for all that a process has: a store that takes most of it opens, too.
 TEST_F(Attach, AStoreOfMostOfTheAddressesThatAProcessMayHave) {
   constexpr std::uint64_t size = 5 * mebibyte;
-  constexpr std::uint64_t count = 26;
+  constexpr std::uint64_t count = 20;
   {
     const auto store = test::open_store(path_);
     const auto table = test::open_table(*store, "filled");

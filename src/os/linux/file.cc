@@ -152,9 +152,14 @@ Result<void> LinuxFile::allocate(ByteCount size) {
     UTAN_ASSIGN(const FileStatus now, status());
     if (now.size < size) return *std::move(error);
   }
+  // From the beginning once, since a copy may be sparse; then what is new: file systems look at every page or extent of the
+  // range, which for a large file would take longer each time. What somebody has cut off is not allocated any more.
+  UTAN_ASSIGN(const FileStatus before, status());
+  std::uint64_t done = allocated_.load(std::memory_order_relaxed);
+  if (done > before.size.value) done = 0;
   constexpr std::uint64_t step_min = 1 << 20;
   std::uint64_t step = std::max(size.value, step_min);
-  for (std::uint64_t done = 0; done < size.value;) {
+  while (done < size.value) {
     const std::uint64_t length = std::min(step, size.value - done);
     if (::fallocate(descriptor_.number(), 0, static_cast<off_t>(done), static_cast<off_t>(length)) == 0) {
       done += length;
@@ -165,6 +170,10 @@ Result<void> LinuxFile::allocate(ByteCount size) {
     } else {
       return failure(errno, "allocate space for", path_);
     }
+  }
+  // relaxed: a number alone, of which an older one costs a longer look.
+  std::uint64_t seen = allocated_.load(std::memory_order_relaxed);
+  while (seen < done && !allocated_.compare_exchange_weak(seen, done, std::memory_order_relaxed)) {
   }
   return {};
 }

@@ -1,11 +1,14 @@
 // Files of Linux: opening, status, and the open file description.
 //
-// Thread safety: LinuxFile holds nothing that changes after its opening; the kernel does the rest. Ownership: as in
+// Thread safety: all that LinuxFile holds that changes after its opening is one number, which only grows; the kernel does the
+// rest. Ownership: as in
 // os/os.h.
 #pragma once
 
 #include <sys/stat.h>
 
+#include <atomic>
+#include <cstdint>
 #include <string>
 
 #include "os/linux/descriptor.h"
@@ -52,6 +55,8 @@ class LinuxFile final : public File {
   UnsharedDescriptor descriptor_;
   const std::string path_;
   const Access access_;
+  // All before it was found allocated, or made so, through this very object.
+  std::atomic<std::uint64_t> allocated_{0};
 };
 
 }  // namespace utan::os::linux_os

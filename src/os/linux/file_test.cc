@@ -156,6 +156,15 @@ TEST(LinuxFile, AllocationFillsTheHolesOfASparseFile) {
   EXPECT_EQ(tail, bytes_of("tail"));
 }
 
+TEST(LinuxFile, WhatWasCutOffIsAllocatedAgain) {
+  const TestFolder folder;
+  const auto file = create(folder.in("a"));
+  ASSERT_TRUE(succeeded(file->allocate(ByteCount{8 << 20})));
+  ASSERT_EQ(::truncate(folder.in("a").c_str(), 4096), 0);
+  ASSERT_TRUE(succeeded(file->allocate(ByteCount{9 << 20})));
+  EXPECT_GE(allocated_bytes(folder.in("a")), std::uint64_t{9} << 20);
+}
+
 TEST(LinuxFile, SeveralProcessesAllocateAtOnce) {
   const TestFolder folder;
   const auto file = create(folder.in("a"));
