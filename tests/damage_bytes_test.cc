@@ -153,7 +153,7 @@ std::vector<Damage> bits(Base base, Part part, const std::vector<Span>& spans, s
   return out;
 }
 
-// Where damage lies: in what everyone reads, or in what helps those who write, which few notice.
+// Where damage lies: in what everyone reads, or in what helps those who write or is left over, which few notice.
 enum class Harm : std::uint8_t { to_readers, to_writers };
 
 void run(const std::vector<Damage>& damages, Harm harm = Harm::to_readers) {
@@ -209,8 +209,9 @@ TEST(DamagedBytes, Blocks) {
   const Bytes& data = images().closed().data;
   run_bytes(Base::closed, Part::data, used_blocks(data), 250, representative(data, used_blocks(data)));
 }
+// Many of these blocks have been replaced, and nobody reads them any more: a small sample may miss all others.
 TEST(DamagedBytes, BlocksOfAKilledProcess) {
-  run_bytes(Base::killed, Part::data, used_blocks(images().killed().data), 150, {});
+  run_bytes(Base::killed, Part::data, used_blocks(images().killed().data), 150, {}, Harm::to_writers);
 }
 TEST(DamagedBytes, Coordination) {
   const std::vector<Span> all = coordinated(images().killed().coordination);
