@@ -110,7 +110,7 @@ Outcome measure_two(const Bench& bench, const System& system, const Step& step, 
   };
   const auto insert = [&](Runner& runner, Gate& gate, unsigned worker) {
     gate.arrive_and_wait();
-    return runner.insert_sized(values, {worker, 2, step.record_count});
+    return runner.insert_sized(values, {.worker = worker, .worker_count = 2, .record_count = step.record_count});
   };
   const auto read = [&](Runner& runner, Gate& gate, unsigned worker) {
     runner.check_sized(values, step.record_count);  // and what is read is in the caches

@@ -188,8 +188,8 @@ std::string drive_sized(std::size_t value_size) {
   runner.open({"", kRecordCount, value_size}, Access::create);
   const SizedValues values(value_size, 7);
   try {
-    (void)runner.insert_sized(values, {0, 2, kRecordCount});
-    (void)runner.insert_sized(values, {1, 2, kRecordCount});
+    (void)runner.insert_sized(values, {.worker = 0, .worker_count = 2, .record_count = kRecordCount});
+    (void)runner.insert_sized(values, {.worker = 1, .worker_count = 2, .record_count = kRecordCount});
     (void)runner.read_sized(values, draw(1, kRecordCount, 1000));
     runner.check_sized(values, kRecordCount);
   } catch (const std::exception& e) {
