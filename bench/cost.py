@@ -115,7 +115,7 @@ def markdown(result):
         limit = f"{row['limit_ns']:.0f} ns" if row["chain"] else "-"
         times = f"{row['times_limit']:.1f}" if row["chain"] else "-"
         lines.append(f"| {NAMES[row['operation']]} | {row['ns']:.0f} ns | {row['instructions']:,.0f} | {row['loads']:,.0f} | "
-                     f"{row['stores']:,.0f} | {row['l1_misses']:.1f} | {row['last_level_misses']:.1f} | {chain} | {limit} | "
+                     f"{row['stores']:,.0f} | {row['l1_misses']:.1f} | {max(0.0, row['last_level_misses']):.1f} | {chain} | {limit} | "
                      f"{times} |")
     lines += [
         "",
@@ -124,7 +124,7 @@ def markdown(result):
         "no other programs.",
         "- *Chain of loads*: what has to be brought from memory, and cannot be asked for before the one in front of it is there. "
         f"*Limit* is as many times the latency of memory, {result['latency_ns']:.0f} ns: measured along a chain of random lines "
-        f"through {result['latency_bytes'] >> 20} MiB, as large as the store's file. No store of this shape reads faster.",
+        f"through {result['latency_bytes'] >> 20} MiB, as large as the store's file. Below 1 a part of the chain was in the cache.",
         "- The last row misses nothing: it is what a commit costs beside its misses.",
         "",
     ]
