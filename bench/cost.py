@@ -115,8 +115,8 @@ def markdown(result):
         limit = f"{row['limit_ns']:.0f} ns" if row["chain"] else "-"
         times = f"{row['times_limit']:.1f}" if row["chain"] else "-"
         lines.append(f"| {NAMES[row['operation']]} | {row['ns']:.0f} ns | {row['instructions']:,.0f} | {row['loads']:,.0f} | "
-                     f"{row['stores']:,.0f} | {row['l1_misses']:.1f} | {max(0.0, row['last_level_misses']):.1f} | {chain} | {limit} | "
-                     f"{times} |")
+                     f"{row['stores']:,.0f} | {row['l1_misses']:.1f} | {max(0.0, row['last_level_misses']):.1f} | "
+                     f"{chain} | {limit} | {times} |")
     lines += [
         "",
         "- *Time* is the best of five rounds. Instructions, loads, stores and misses are counted by callgrind, whose caches are "
