@@ -68,11 +68,10 @@ bool is_missing(const object::Store& store, const char* name) {
   return there.ok() && !there.value();
 }
 
-void read_documents(const object::Store& store, Content& out) {
-  if (is_missing(store, "documents")) return;
-  const auto documents = store.container("documents", ContainerType::collection, false);
-  ASSERT_TRUE(documents.ok()) << documents.error().message();
-  const auto iterator = object::Iterator::open(**documents, {});
+// Calls `use(key, value)` for each.
+template <class Use>
+void each_item(const object::Container& container, Use&& use) {
+  const auto iterator = object::Iterator::open(container, {});
   ASSERT_TRUE(iterator.ok()) << iterator.error().message();
   Value key;
   Value value;
@@ -80,6 +79,15 @@ void read_documents(const object::Store& store, Content& out) {
     const Result<bool> more = (*iterator)->next(key, value);
     ASSERT_TRUE(more.ok()) << more.error().message();
     if (!*more) return;
+    ASSERT_NO_FATAL_FAILURE(use(std::as_const(key), std::as_const(value)));
+  }
+}
+
+void read_documents(const object::Store& store, Content& out) {
+  if (is_missing(store, "documents")) return;
+  const auto documents = store.container("documents", ContainerType::collection, false);
+  ASSERT_TRUE(documents.ok()) << documents.error().message();
+  each_item(**documents, [&](const Value& key, const Value&) {
     const std::int64_t number = key.as_integer();
     Document& document = out.documents[number];
     const Value text_path[] = {Value::integer(number), Value::string("text")};
@@ -93,23 +101,14 @@ void read_documents(const object::Store& store, Content& out) {
       if (!*found) break;
       document.numbers.push_back(loan.value().as_integer());
     }
-  }
+  });
 }
 
 void read_list(const object::Store& store, Content& out) {
   if (is_missing(store, "list")) return;
   const auto list = store.container("list", ContainerType::list, false);
   ASSERT_TRUE(list.ok()) << list.error().message();
-  const auto iterator = object::Iterator::open(**list, {});
-  ASSERT_TRUE(iterator.ok()) << iterator.error().message();
-  Value key;
-  Value value;
-  for (;;) {
-    const Result<bool> more = (*iterator)->next(key, value);
-    ASSERT_TRUE(more.ok()) << more.error().message();
-    if (!*more) return;
-    out.list.push_back(value.as_integer());
-  }
+  each_item(**list, [&out](const Value&, const Value& value) { out.list.push_back(value.as_integer()); });
 }
 
 void read_entries(const object::Store& store, Content& out) {
@@ -129,17 +128,9 @@ void read_entries(const object::Store& store, Content& out) {
 }
 
 void read_settings(const object::Store& store, Content& out) {
-  const auto root = store.root();
-  const auto iterator = object::Iterator::open(*root, {});
-  ASSERT_TRUE(iterator.ok()) << iterator.error().message();
-  Value key;
-  Value value;
-  for (;;) {
-    const Result<bool> more = (*iterator)->next(key, value);
-    ASSERT_TRUE(more.ok()) << more.error().message();
-    if (!*more) return;
+  each_item(*store.root(), [&out](const Value& key, const Value& value) {
     if (value.tag == format::Tag::string) out.settings[test::text(key.bytes)] = test::text(value.bytes);
-  }
+  });
 }
 
 // All of one commit.
