@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "object/container.h"
 #include "object/iterator.h"
+#include "os/linux/testing.h"
 #include "support/store_fixture.h"
 
 namespace utan {
@@ -167,6 +168,26 @@ TEST_F(LostFileTest, TheLockFileIsCut) {
   const std::unique_ptr<object::Store> again = test::open_store(path_);
   ASSERT_NE(again, nullptr) << "that is as after a power cut";
   EXPECT_EQ(test::walk(*again).problem_count, 0u);
+}
+
+// What is cut off is free, so that no access finds it missing: a value that the system writes for us must not bring it back.
+TEST_F(LostFileTest, ALargeValueIsWrittenToAFileThatIsCut) {
+  constexpr std::uint64_t value_size = 100'000;
+  os::testing::TestChild child([&] {
+    const std::unique_ptr<object::Store> store = test::open_store(path_);
+    const auto table = test::open_table(*store, "large");
+    for (int i = 0; i < 20; ++i) test::put(*table, std::to_string(i), std::string(value_size, 'a'));
+    for (int i = 0; i < 20; ++i) EXPECT_TRUE(test::erase(*table, std::to_string(i)));
+    const std::uint64_t size = store->statistics()->file_size.value - value_size;
+    EXPECT_EQ(::truncate(path_.c_str(), static_cast<off_t>(size)), 0);
+    const Result<bool> put =
+        table->put(test::bytes("k"), test::bytes(std::string(value_size, 'b')), object::Table::Put::always);
+    EXPECT_EQ(put.code(), Code::corruption);
+    EXPECT_NE(put.error().message().find("made shorter"), std::string::npos) << put.error().message();
+    EXPECT_EQ(size_of(path_), size);
+    return !HasFailure();
+  });
+  EXPECT_TRUE(child.join());
 }
 
 }  // namespace

@@ -120,6 +120,21 @@ TEST_F(Attach, AtTheLengthThatAFileMayHave) {
   EXPECT_EQ(get_from(path_, "k"), "v");
 }
 
+TEST_F(Attach, LargeValuesInAFileThatIsLongerThanAProcessMayMakeOne) {
+  constexpr std::uint64_t size = 500'000;
+  apart([this] {
+    auto store = test::open_store(path_);
+    const auto table = test::open_table(*store, "filled");
+    for (std::uint64_t key = 0; key < 20; ++key) test::put(*table, std::to_string(key), text_of(key, size));
+    for (std::uint64_t key = 10; key < 20; ++key) EXPECT_TRUE(test::erase(*table, std::to_string(key)));
+    // The system writes no byte beyond it, and what is free lies there.
+    limit(RLIMIT_FSIZE, mebibyte);
+    for (std::uint64_t key = 10; key < 15; ++key) test::put(*table, std::to_string(key), text_of(key, size));
+    expect_filled(*store, 0, 15, size);
+    EXPECT_EQ(test::walk(*store).problem_count, 0U);
+  });
+}
+
 TEST_F(Attach, AtAQuota) {
   apart([this] {
     auto store = test::open_store(path_, {.chunk_size = format::chunk_size_min});

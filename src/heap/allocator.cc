@@ -255,12 +255,14 @@ void Allocator::give_up_kept() {
   kept_.clear();
 }
 
-Result<Offset> Allocator::allocate_run(ByteCount size, CommitNumber birth) {
+Result<Offset> Allocator::allocate_run(ByteCount size, CommitNumber birth, std::span<const std::byte> end) {
   const std::uint64_t length = format::run_length_for(size);
   DCHECK(length <= format::run_segments_max);
   UTAN_ASSIGN(const SegmentIndex first, acquire_run(length));
   for (std::uint64_t i = 0; i < length; ++i) kept_.push_back(SegmentIndex{first.value + i});
   const Offset block = format::segment_start(first);
+  // Before anything else of it is touched: a file system makes larger pages for what is written at once.
+  if (!end.empty()) UTAN_TRY(heap_->write(Offset{block.value + size.value - end.size()}, end));
   // Recorded before it is described: killed in between, an adopter finds no run there, and the segments are free again
   // when the line's generation moves on.
   hand_out(block, birth, format::class_run);

@@ -13,6 +13,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/check.h"
@@ -54,6 +55,8 @@ class Allocator {
     step(Step::hand_out_stash_popped);
     return block;
   }
+  // A run, with `end` stored at its end.
+  Result<Offset> allocate_run(ByteCount size, CommitNumber birth, std::span<const std::byte> end = {});
   // Where the disk is full, what may use the reserve may get a block of a larger class, which `size_class` is then.
   Result<Offset> allocate_anew(format::SizeClass& size_class, ByteCount size, CommitNumber birth) {
     if (size_class == format::class_run) return allocate_run(size, birth);
@@ -193,7 +196,6 @@ class Allocator {
     step(Step::hand_out_recorded);
   }
 
-  Result<Offset> allocate_run(ByteCount size, CommitNumber birth);
   Result<SegmentIndex> acquire_run(std::uint64_t length);
   bool hint_empty();
   bool free_run(Offset block, SegmentIndex segment, unsigned size_class);

@@ -2,10 +2,11 @@
 
 namespace utan::heap {
 
-Result<Offset> Build::make_anew(format::SizeClass& size_class, ByteCount size) {
+Result<Offset> Build::make_anew(format::SizeClass& size_class, ByteCount size, std::span<const std::byte> end) {
   if (patience_.is_over()) [[unlikely]]
     return interruption();
-  UTAN_ASSIGN(const Offset block, allocator_->allocate_anew(size_class, size, number_));
+  UTAN_ASSIGN(const Offset block, end.empty() ? allocator_->allocate_anew(size_class, size, number_)
+                                              : allocator_->allocate_run(size, number_, end));
   // The file may have grown for this very block. What the stash has was there before this build's commit was pinned.
   if (block.value + size.value > view_.size().value) view_ = allocator_->heap().view(number_);
   return block;

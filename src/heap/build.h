@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstring>
+#include <span>
 
 #include "base/interruption.h"
 #include "base/result.h"
@@ -59,11 +60,22 @@ class Build {
     if (!offset) [[unlikely]] {
       UTAN_ASSIGN(offset, make_anew(size_class, size));
     }
-    T* at = allocator_->heap().at<T>(offset);
-    const std::uint32_t checksum =
-        number_share_ + format::checksum_share(1, format::header_fields(kind, size_class, aux));
-    reinterpret_cast<format::BlockHeader*>(at)->set_fields(checksum, kind, size_class, aux);
-    return Made<T>{at, offset};
+    return head<T>(offset, kind, size_class, aux);
+  }
+
+  // The same of one that ends with `bytes`, which are stored, too.
+  template <class T>
+  [[gnu::always_inline]] Result<Made<T>> make_with(format::Kind kind, ByteCount size, std::uint16_t aux,
+                                                   std::span<const std::byte> bytes) {
+    if (bytes.size() >= Heap::written_min) [[unlikely]] {
+      format::SizeClass size_class = format::class_run;
+      UTAN_ASSIGN(const Offset offset, make_anew(size_class, size, bytes));
+      return head<T>(offset, kind, size_class, aux);
+    }
+    UTAN_ASSIGN(const Made<T> made, make<T>(kind, size, aux));
+    std::byte* const end = reinterpret_cast<std::byte*>(made.at) + size.value;
+    if (!bytes.empty()) std::memcpy(end - bytes.size(), bytes.data(), bytes.size());
+    return made;
   }
 
   // `node`, of which `used` bytes count, as a block that may be written and has room for `needed` bytes.
@@ -122,8 +134,17 @@ class Build {
   void published();
 
  private:
-  // `size_class`: as of Allocator::allocate_anew.
-  Result<Offset> make_anew(format::SizeClass& size_class, ByteCount size);
+  template <class T>
+  [[gnu::always_inline]] Made<T> head(Offset offset, format::Kind kind, format::SizeClass size_class,
+                                      std::uint16_t aux) const {
+    T* at = allocator_->heap().at<T>(offset);
+    const std::uint32_t checksum =
+        number_share_ + format::checksum_share(1, format::header_fields(kind, size_class, aux));
+    reinterpret_cast<format::BlockHeader*>(at)->set_fields(checksum, kind, size_class, aux);
+    return Made<T>{at, offset};
+  }
+  // `size_class`: as of Allocator::allocate_anew. `end`: what a run ends with.
+  Result<Offset> make_anew(format::SizeClass& size_class, ByteCount size, std::span<const std::byte> end = {});
   // Did this build make the block? A damaged file may claim the birth: what it says is not believed.
   bool is_own(const format::BlockHeader* header, Offset offset) const;
   void forget_own();

@@ -295,6 +295,16 @@ bool Heap::free_run(SegmentIndex first) const {
   return true;
 }
 
+Result<void> Heap::write(Offset to, std::span<const std::byte> bytes) const {
+  // What was cut off would come back as zeroes. The second look finds a cut between the first and the write, which then has
+  // made the file long enough for this run alone: it is in front of the reserve, and so never the last.
+  UTAN_TRY(expect_whole());
+  if (file_->write(to, bytes).ok()) return expect_whole();
+  // The system may not: beyond a limit of this process (RLIMIT_FSIZE), say.
+  std::memcpy(at<std::byte>(to), bytes.data(), bytes.size());
+  return {};
+}
+
 // --- Growth ----------------------------------------------------------------------------------------------------------
 
 Result<void> Heap::expect_whole() const {

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 
 #include "base/result.h"
 #include "base/types.h"
@@ -149,6 +150,12 @@ class Heap {
   std::optional<SegmentIndex> acquire_run(std::uint64_t length, format::OwnerWord me, SegmentIndex& cursor) const;
   void describe_run(SegmentIndex first, std::uint64_t length) const;
   bool free_run(SegmentIndex first) const;
+
+  // From this many bytes on it is faster to have the system write them than to store them: the first store to each page of a
+  // mapping, and the first one after each flush, costs more than copying the page.
+  static constexpr std::uint64_t written_min = 16 * 1024;
+  // Stores `bytes` in a run that is being made.
+  Result<void> write(Offset to, std::span<const std::byte> bytes) const;
 
   // Code::corruption if somebody has made the file shorter than all believe.
   Result<void> expect_whole() const;

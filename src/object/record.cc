@@ -42,8 +42,8 @@ Result<Offset> make_extents(heap::Build& build, Bytes value) {
     const std::uint64_t from = i * format::extent_payload_max;
     const Bytes part = value.subspan(from, std::min<std::uint64_t>(value.size() - from, format::extent_payload_max));
     UTAN_ASSIGN(const heap::Made<format::Extent> extent,
-                build.make<format::Extent>(format::Kind::extent, ByteCount{sizeof(format::Extent) + part.size()}, 0));
-    std::memcpy(extent.at + 1, part.data(), part.size());
+                build.make_with<format::Extent>(format::Kind::extent, ByteCount{sizeof(format::Extent) + part.size()},
+                                                0, part));
     seal(extent.at, sizeof(format::Extent) + part.size());
     list.at->entries()[i] = format::ReplacedEntry::make(extent.offset, format::ReplacedEntry::How::block).word;
   }
@@ -75,10 +75,10 @@ Result<Offset> make_record(heap::Build& build, Tag key_tag, Bytes key, const Pay
   const std::uint64_t head_size = Record::head_size(key.size(), value.bytes.size());
   const std::uint64_t size = head_size + key.size() + held.bytes.size();
   const auto aux = static_cast<std::uint16_t>(static_cast<unsigned>(key_tag) | (static_cast<unsigned>(held.tag) << 8));
-  UTAN_ASSIGN(const heap::Made<Record> record, build.make<Record>(format::Kind::record, ByteCount{size}, aux));
+  UTAN_ASSIGN(const heap::Made<Record> record,
+              build.make_with<Record>(format::Kind::record, ByteCount{size}, aux, held.bytes));
   std::byte* const bytes = record.at->set_sizes(key.size(), value.bytes.size());
   if (!key.empty()) std::memcpy(bytes, key.data(), key.size());
-  if (!held.bytes.empty()) std::memcpy(bytes + key.size(), held.bytes.data(), held.bytes.size());
   seal(record.at, size);
   return record.offset;
 }
@@ -93,9 +93,9 @@ Result<Offset> make_value(heap::Build& build, const Payload& value) {
   UTAN_ASSIGN(const Payload held, within_block(build, value, sizeof(ValueBlock), extents));
   const std::uint64_t size = sizeof(ValueBlock) + held.bytes.size();
   UTAN_ASSIGN(const heap::Made<ValueBlock> block,
-              build.make<ValueBlock>(format::Kind::value, ByteCount{size}, static_cast<std::uint16_t>(held.tag)));
+              build.make_with<ValueBlock>(format::Kind::value, ByteCount{size}, static_cast<std::uint16_t>(held.tag),
+                                          held.bytes));
   block.at->size = value.bytes.size();
-  if (!held.bytes.empty()) std::memcpy(block.at + 1, held.bytes.data(), held.bytes.size());
   seal(block.at, size);
   return block.offset;
 }

@@ -98,8 +98,8 @@ class File {
   virtual Result<FileStatus> status() = 0;
   virtual Result<Medium> medium() = 0;  // for the engine to refuse where it must
 
-  // Reads or writes exactly `bytes`. A read past the end is Code::corruption ("ends at"). Only for files that are not
-  // mapped by this process, or before they are.
+  // Reads or writes exactly `bytes`. A read past the end is Code::corruption ("ends at"); a write there makes the file longer.
+  // Through mappings what was written is seen as if it had been stored, in any order; a write that failed may have stored a part.
   virtual Result<void> read(Offset from, std::span<std::byte> bytes) = 0;
   virtual Result<void> write(Offset to, std::span<const std::byte> bytes) = 0;
 
