@@ -1,5 +1,7 @@
 #include "commit/holds.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/step.h"
 #include "commit/session.h"
@@ -68,16 +70,23 @@ Result<void> Holds::publish_again(Session& session) {
   return {};
 }
 
-bool Holds::is_held(const format::Coordination& coordination, format::ObjectId id) {
-  const std::uint64_t bit = bit_of(id);
+Holds::All::All(const format::Coordination& coordination) {
   const std::uint64_t lines = coordination.fixed().line_high.load(std::memory_order_seq_cst);
   for (std::uint64_t i = 0; i < lines; ++i) {
     const Line& line = coordination.line(i);
-    // acquire: pairs with have_line. A line that becomes one of holds later holds nothing that was found before.
-    if (line.role.load(std::memory_order_acquire) != static_cast<std::uint64_t>(LineRole::holds)) continue;
-    if ((line.stash[bit / 64].load(std::memory_order_seq_cst) & mask_of(bit)) != 0) return true;
+    // acquire: pairs with have_line.
+    if (line.role.load(std::memory_order_acquire) == static_cast<std::uint64_t>(LineRole::holds))
+      lines_.push_back(&line);
   }
-  return false;
+}
+
+bool Holds::All::has(format::ObjectId id) const {
+  const std::uint64_t bit = bit_of(id);
+  return std::ranges::any_of(lines_, [bit](const Line* line) {
+    // The role again: in a line that has been adopted and given to others meanwhile, these words are no bits.
+    return line->role.load(std::memory_order_acquire) == static_cast<std::uint64_t>(LineRole::holds) &&
+           (line->stash[bit / 64].load(std::memory_order_seq_cst) & mask_of(bit)) != 0;
+  });
 }
 
 }  // namespace utan::commit

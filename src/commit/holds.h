@@ -17,6 +17,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <vector>
 
 #include "base/result.h"
 #include "format/coordination.h"
@@ -38,8 +39,17 @@ class Holds {
   // In a child: whoever held the mutex in the parent does not exist here.
   void forget_lock() { new (&mutex_) std::mutex; }
 
-  // Does any process hold it? Bits may stand for others.
-  static bool is_held(const format::Coordination& coordination, format::ObjectId id);
+  // What all processes hold, from one look at which lines are of holds: there may be thousands of others. Made after the
+  // pins were scanned, since a line that becomes one of holds later holds nothing that was found before.
+  class All {
+   public:
+    explicit All(const format::Coordination& coordination);
+    // Does any process hold it now? Bits may stand for others.
+    bool has(format::ObjectId id) const;
+
+   private:
+    std::vector<const format::Line*> lines_;
+  };
 
  private:
   Result<void> have_line(Session& session);

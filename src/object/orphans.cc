@@ -129,8 +129,9 @@ std::vector<Leftovers::Orphan> take_ready(Thread& thread) {
   const format::Coordination coordination = thread.session().coordination();
   std::vector<Leftovers::Orphan> ready;
   // Holds after pins (commit/holds.h).
+  const commit::Holds::All holds(coordination);
   std::erase_if(orphans, [&](const Leftovers::Orphan& orphan) {
-    if (horizon.is_pinned_before(orphan.unlinked) || commit::Holds::is_held(coordination, orphan.id)) return false;
+    if (horizon.is_pinned_before(orphan.unlinked) || holds.has(orphan.id)) return false;
     ready.push_back(orphan);
     return true;
   });
