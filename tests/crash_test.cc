@@ -17,6 +17,8 @@
 #include <string>
 #include <utility>
 
+#if defined(UTAN_STEPS) && UTAN_STEPS
+
 #include "support/crash_fixture.h"
 #include "support/store_fixture.h"
 
@@ -155,3 +157,5 @@ TEST(Crash, DisksThatAreFullForAWhile) { test::fill_disks<TableSubject>(test::sc
 
 }  // namespace
 }  // namespace utan
+
+#endif

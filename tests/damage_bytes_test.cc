@@ -240,6 +240,12 @@ TEST(DamagedBytes, Pages) {
   add(Base::closed, Part::data, images().closed().data.size(), all);
   add(Base::killed, Part::data, images().killed().data.size(), all);
   add(Base::killed, Part::coordination, images().killed().coordination.size(), all);
+  // A small sample may miss all that is in use.
+  const std::vector<Span> blocks = used_blocks(images().closed().data);
+  constexpr std::size_t used_count = 10;
+  for (std::size_t i = random() % used_count; i < blocks.size();
+       i += std::max<std::size_t>(1, blocks.size() / used_count))
+    damages.push_back({Base::closed, Part::data, blocks[i].from / format::page_size * format::page_size, How::zero, 0});
   run(damages);
 }
 

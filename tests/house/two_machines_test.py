@@ -13,6 +13,7 @@ import tempfile
 
 COMMANDS = [shlex.split(command) for command in sys.argv[1:]]
 TIMES = 400
+ENDLESS = 1_000_000_000
 TIMEOUT_S = 300
 
 
@@ -36,12 +37,12 @@ def test_written_by_one_read_by_the_other(folder):
 def test_shared(folder):
     path = folder / "shared.utan"
     for victim_command in COMMANDS:
-        start = lambda command: subprocess.Popen([*command, "count", path, str(TIMES)], stdout=subprocess.PIPE)
-        victim = start(victim_command)
-        crew = [start(command) for command in COMMANDS * 2]
+        start = lambda command, times: subprocess.Popen([*command, "count", path, str(times)], stdout=subprocess.PIPE)
+        victim = start(victim_command, ENDLESS)
+        crew = [start(command, TIMES) for command in COMMANDS * 2]
         assert victim.stdout.readline() == b"counting\n"
         victim.kill()
-        assert victim.wait(TIMEOUT_S) == -9, "it was through before it was killed"
+        assert victim.wait(TIMEOUT_S) == -9
         for process in crew:
             process.communicate(timeout=TIMEOUT_S)
             assert process.returncode == 0, process.args
@@ -51,7 +52,7 @@ def test_shared(folder):
         found = dict(zip(words[-8::2], map(int, words[-7::2])))
         whole = len(COMMANDS) * 2 * len(COMMANDS) * TIMES
         assert found["problems"] == 0, words
-        assert whole < found["counter"] < whole + len(COMMANDS) * TIMES, found
+        assert found["counter"] > whole, found
         assert 0 <= found["counter"] - found["parts"] <= len(COMMANDS), found
         assert 0 <= found["records"] - found["counter"] <= len(COMMANDS), found
 

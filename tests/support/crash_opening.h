@@ -26,7 +26,6 @@ template <class Subject>
 void CrashRun<Subject>::close(std::size_t index) {
   Actor& actor = actors_[index];
   const std::uint64_t wanted = now()->version;
-  if (!has_steps) known_.possible.add(now());
   const bool last = !others_have_it(index);
   const Result<void> closed = act(index, [&] {
     actor.handles = {};
@@ -50,7 +49,6 @@ bool CrashRun<Subject>::open(std::size_t index, commit::OpenMode mode) {
     actor.coming = States(std::make_shared<State>(State{++version_, false, {}}));
     created = std::make_shared<State>(State{++version_, true, {}});
     actor.coming.add(created);
-    actor.creates = true;
     prefix_.forget();
   }
   commit::OpenOptions options;
@@ -59,7 +57,6 @@ bool CrashRun<Subject>::open(std::size_t index, commit::OpenMode mode) {
   Result<std::unique_ptr<object::Store>> opened =
       act(index, [&] { return object::Store::open(*actor.process, store_path, options); });
   const States coming = std::exchange(actor.coming, {});
-  actor.creates = false;
   if (!opened.ok()) {
     EXPECT_TRUE(expected_error(opened.code())) << where_ << ": " << opened.error().message();
     known_.heads.add(coming);

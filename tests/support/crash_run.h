@@ -44,10 +44,8 @@
 
 namespace utan::test {
 
-#if defined(UTAN_STEPS) && UTAN_STEPS
-#define UTAN_CRASH_RUN_STEPS 1
-#else
-#define UTAN_CRASH_RUN_STEPS 0
+#if !defined(UTAN_STEPS) || !UTAN_STEPS
+#error "without labelled steps nobody can say at which moment an operation is in, or what a checkpoint stands for"
 #endif
 
 template <class Subject>
@@ -89,9 +87,7 @@ class CrashRun {
     plan_.images_max = 0;
     for (Actor& actor : actors_) drop(actor);
     machine_.on_call({});
-#if UTAN_CRASH_RUN_STEPS
     step_hook = before_;
-#endif
   }
 
   bool failure_met() const { return calls_ > plan_.fail_call; }
@@ -131,18 +127,15 @@ class CrashRun {
   bool commits(std::size_t process, std::function<void(Content&)> change, Function&& function) {
     Actor& actor = actors_[process];
     actor.change = std::move(change);
-    if (!has_steps) actor.coming = changed(actor.change);
     auto result = act(process, std::forward<Function>(function));
     if (result.ok()) {
-      if (actor.change && !has_steps) commit_change(actor);
       EXPECT_FALSE(actor.change && result.value()) << where_ << ": it says that it is in, and there was no commit";
-    } else if (!has_steps || actor.change) {
+    } else if (actor.change) {
       EXPECT_TRUE(expected_error(result.code())) << where_ << ": " << result.error().message();
     } else {
       ADD_FAILURE() << "an operation is in, and reports: " << result.error().message();
     }
     actor.change = nullptr;
-    actor.coming = {};
     return result.ok();
   }
 
@@ -161,8 +154,6 @@ class CrashRun {
   using States = CrashStates<Content>;
   using StatePointer = typename States::Pointer;
 
-  // Without steps nobody can say at which moment an operation is in.
-  static constexpr bool has_steps = UTAN_CRASH_RUN_STEPS != 0;
   static inline const std::string store_path = "/data/db";
   static inline const std::string lock_path = store_path + "-lock";
 
@@ -176,8 +167,7 @@ class CrashRun {
     Handles handles;
     std::vector<Held> held;
     std::function<void(Content&)> change;  // what the operation under way changes, until it is in
-    States coming;                         // what it may lead to, where nobody can say at which moment it is in
-    bool creates = false;                  // it makes the file, or replaces it
+    States coming;                         // while it makes the file or replaces it: what that may lead to
     StatePointer pinned;                   // what was newest when it last pinned a commit
     StatePointer attempted;                // what the checkpoint under way stands for
   };
@@ -188,11 +178,9 @@ class CrashRun {
     actors_.resize(2);
     for (Actor& actor : actors_) actor.process = &machine_.start_process();
     machine_.on_call([this](const os::sim::Call& call) { return called(call); });
-#if UTAN_CRASH_RUN_STEPS
     before_ = step_hook;
     step_hook =
         StepHook{.call = [](void* self, Step step) { static_cast<CrashRun*>(self)->stepped(step); }, .context = this};
-#endif
   }
 
   const StatePointer& now() const { return known_.heads.back(); }
@@ -284,7 +272,7 @@ class CrashRun {
     image.possible = known_.possible;
     for (const Actor& actor : actors_) {
       image.heads.add(actor.coming);
-      if (actor.creates) image.possible.add(actor.coming);
+      image.possible.add(actor.coming);
     }
     if (crash == Crash::kill_no_lock) image.heads = image.possible;
     if (crash == Crash::kill && flush_failed_) image.heads.add(image.possible);
@@ -332,22 +320,17 @@ class CrashRun {
            (flush_failed_ && (code == Code::read_only || code == Code::io));
   }
 
-  StatePointer changed(const std::function<void(Content&)>& change) {
+  void commit_change(Actor& actor) {
     auto state = std::make_shared<State>(*now());
     state->version = ++version_;
-    change(state->content);
-    return state;
-  }
-  void commit_change(Actor& actor) {
-    known_.heads = changed(actor.change);
+    actor.change(state->content);
+    known_.heads = StatePointer(std::move(state));
     written_ = true;
     actor.change = nullptr;
-    actor.coming = {};
   }
 
   void sync(std::size_t index) {
     const std::uint64_t wanted = now()->version;
-    if (!has_steps) known_.possible.add(now());
     const Result<void> done = act(index, [&] { return actors_[index].store->sync(); });
     actors_[index].attempted = nullptr;
     if (!done.ok()) {
@@ -511,9 +494,7 @@ class CrashRun {
   bool flush_failed_ = false;  // the store is read only
   std::string failed_call_;
   std::uint64_t full_until_ = 0;
-#if UTAN_CRASH_RUN_STEPS
   StepHook before_;
-#endif
 };
 
 }  // namespace utan::test
