@@ -1,8 +1,8 @@
 """How Utan stands: every measured row beside the best peer, and those in which it is not ahead, with the reason if known.
 
-The reasons are in reasons.json, a list of {"rows", "peers",
-            "reason"}: lists of patterns as of a shell; the first that fits counts. Only
-what is known belongs there: what was measured or is so by design. A row without one says so.
+The reasons are in reasons.json, a list of {"rows", "peers", "reason", "change"}: lists of patterns as of a shell, of which the
+first that fits counts, why, and what would change it. Only what is known belongs there: what was measured or is so by design. A
+row without one says so.
 """
 
 import fnmatch
@@ -12,6 +12,9 @@ import pathlib
 from summary import median, table
 
 UNKNOWN = "**not known yet**"
+# Rows are compared by one round, or the median of few: from here on a difference is no more than what rounds differ by.
+EVEN = 0.9
+EVEN_TEXT = "even: rounds differ by as much"
 WORKERS = {"1": "one worker", "2": "two workers"}
 
 
@@ -95,7 +98,7 @@ def fits(name, patterns):
 def reason_of(reasons, row, peer):
     for entry in reasons:
         if fits(row, entry["rows"]) and fits(peer, entry["peers"]):
-            return entry["reason"]
+            return {"reason": entry["reason"], "change": entry["change"]}
     return None
 
 
@@ -127,19 +130,34 @@ def number(value, unit):
     return f"{value:{digits}} {unit}"
 
 
+def sentence(text):
+    return text[0].upper() + text[1:] + "."
+
+
 def behind_markdown(standing):
+    title = "## Where Utan is not ahead of the best peer\n"
+    reasons = []  # in the order of the rows that need them
+
+    def why(best):
+        if best["reason"] is None:
+            return EVEN_TEXT if best["ratio"] >= EVEN else UNKNOWN
+        if best["reason"] not in reasons:
+            reasons.append(best["reason"])
+        return f"({reasons.index(best['reason']) + 1})"
+
     rows = [[entry["row"], number(entry["utan"], entry["unit"]), f"{best['peer']}: {number(best['value'], entry['unit'])}",
-             f"{best['ratio']:.2f}", best["reason"] or UNKNOWN]
+             f"{best['ratio']:.2f}", why(best)]
             for entry in standing for best in entry["best"].values() if best["ratio"] < 1]
     if not standing:
         return []
-    title = "## Where Utan is not ahead of the best peer\n"
     if not rows:
         return [title, "Nowhere in this run.\n"]
     return [title, "The best store and the best table in memory of each row, if it is better than Utan. The ratio is how many "
-                   "times as "
-            "fast (or as small) Utan is. A reason is a difference that is known, not a measured share of the ratio.\n",
-                        table(["row", "Utan", "best peer", "ratio", "reason"], rows)]
+                   "times as fast (or as small) Utan is. The reasons stand below the table: differences that are known, not "
+                   "measured shares of the ratio.\n",
+            table(["row", "Utan", "best peer", "ratio", "why"], rows),
+            *(f"{i}. {sentence(reason['reason'])} *What would change it:* {sentence(reason['change'])}"
+              for i, reason in enumerate(reasons, 1)), ""]
 
 
 def all_markdown(standing):

@@ -16,6 +16,8 @@ constexpr std::uint64_t scan_budget = 256;
 // The same before it grows for a run, by at least a sixty-fourth: the whole file has been looked at before it is twice as long.
 constexpr std::uint64_t run_scan_budget = format::segments_per_region;
 
+constexpr std::array<std::byte, format::segment_size> zeroes{};
+
 // May a block of this larger class stand for one of `size_class`? Words that name a chunk of waiting blocks (format::ChainWord)
 // leave out four bits of its offset, which are zeroes in its own class.
 bool can_stand_for(SizeClass larger, SizeClass size_class) {
@@ -99,9 +101,12 @@ bool Allocator::try_segment(SegmentIndex segment, SizeClass size_class) {
       heap_->disown(segment);
       return false;
     }
-    if (size_class == format::class_commit) {
-      // The first word of any block of this class is read as a commit number at any time: it must be none.
-      std::memset(heap_->at<std::byte>(format::segment_start(segment)), 0, format::segment_size);
+    // The first word of any block of class_commit is read as a commit number at any time: it must be none. Of what was never
+    // used the pages are made at once.
+    const bool needs_zeroes = size_class == format::class_commit || now.word == 0;
+    if (needs_zeroes && !heap_->write(format::segment_start(segment), zeroes).ok()) {
+      heap_->disown(segment);
+      return false;
     }
     class_word.store(now.changed_to(size_class, 0).word, std::memory_order_release);
   }

@@ -296,8 +296,8 @@ bool Heap::free_run(SegmentIndex first) const {
 }
 
 Result<void> Heap::write(Offset to, std::span<const std::byte> bytes) const {
-  // What was cut off would come back as zeroes. The second look finds a cut between the first and the write, which then has
-  // made the file long enough for this run alone: it is in front of the reserve, and so never the last.
+  // What was cut off would come back as zeroes. A cut between this look and the write is found by the second one, unless these
+  // bytes are the last of the file.
   UTAN_TRY(expect_whole());
   if (file_->write(to, bytes).ok()) return expect_whole();
   // The system may not: beyond a limit of this process (RLIMIT_FSIZE), say.

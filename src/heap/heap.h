@@ -154,7 +154,7 @@ class Heap {
   // From this many bytes on it is faster to have the system write them than to store them: the first store to each page of a
   // mapping, and the first one after each flush, costs more than copying the page.
   static constexpr std::uint64_t written_min = 16 * 1024;
-  // Stores `bytes` in a run that is being made.
+  // Stores `bytes` in a run that is being made, or in a segment that has no blocks yet.
   Result<void> write(Offset to, std::span<const std::byte> bytes) const;
 
   // Code::corruption if somebody has made the file shorter than all believe.
