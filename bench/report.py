@@ -334,9 +334,10 @@ def markdown(s):
         out.append(table(["store", "after a clean close", "after SIGKILL"], rows))
 
     if s["beyond"]:
-        out.append(f"## Stores larger than memory\n\nRecords of 1 KiB in random order, loaded until the files take "
+        out.append(f"## Large stores\n\nRecords of 1 KiB in random order, loaded until the files take "
                    f"{mib(settings['beyond_bytes'])} MiB; then random reads and random overwrites for half a minute each, and a "
-                   "million records in the order of iteration. Operations a second; pages read from the disk for each (by "
+                   "million records in the order of iteration. The machine has "
+                   f"{mib(s['machine']['memory'])} MiB of memory. Operations a second; pages read from the disk for each (by "
                    "mapped memory alone: what is read by system calls does not count); MiB of the process and its mapped files "
                    "that are in memory afterwards. One run.\n")
         rows = [[name, f"{e['record_count'] / 1e6:.2f}", mib(e["allocated"])]

@@ -15,7 +15,8 @@
 #   PYTHON=P       the interpreter for the section python (python3)
 #
 # Results of a run with SYSTEMS, some of the sections or PEERS_ONLY go to bench/results/partial.* and, with SYSTEMS, to
-# python-partial.*, so as not to pass for a whole one. SECTIONS=python and SECTIONS=cost are the whole of these.
+# python-partial.*, so as not to pass for a whole one. SECTIONS=python and SECTIONS=cost are the whole of these, and so is
+# SECTIONS=beyond, for which LARGE need not be given: beyond.*.
 # Ends with an error if anything measured was wrong, not if a target was missed: the report says which.
 set -eu
 cd "$(dirname "$0")/.."
@@ -79,8 +80,14 @@ measure_program() {
     report_options=
     set --
   fi
-  if [ -n "${LARGE:-}" ]; then set -- "$@" --large 1 --beyond-bytes "${BEYOND_BYTES:-21474836480}"; fi
-  if [ -n "${SYSTEMS:-}$sections${PEERS_ONLY:-}" ]; then name=partial; fi
+  if [ -n "${LARGE:-}" ] || [ "$sections" = beyond ]; then
+    set -- "$@" --large 1 --beyond-bytes "${BEYOND_BYTES:-21474836480}"
+  fi
+  case "${SYSTEMS:-}${PEERS_ONLY:-}:$sections" in
+    :) ;;
+    :beyond) name=beyond ;;
+    *) name=partial ;;
+  esac
 
   raw=$work/raw.jsonl
   "$program" --out "$raw" --work "$work" ${SYSTEMS:+--systems "$SYSTEMS"} ${sections:+--sections "$sections"} "$@" || status=$?

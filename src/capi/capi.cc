@@ -11,9 +11,7 @@
 #include "os/os.h"
 
 using utan::Code;
-using utan::Error;
 using utan::Result;
-using utan::capi::done;
 using utan::capi::fail;
 using utan::capi::guarded;
 using utan::object::Store;

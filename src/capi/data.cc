@@ -4,13 +4,11 @@
 #include "capi/handles.h"
 #include "object/json.h"
 
-using utan::Code;
 using utan::Result;
 using utan::capi::done;
 using utan::capi::fail;
 using utan::capi::Given;
 using utan::capi::guarded;
-using utan::format::ContainerType;
 using utan::format::Value;
 
 extern "C" {

@@ -14,9 +14,6 @@
 namespace utan::object {
 
 using commit::Attachment;
-using commit::Draft;
-using commit::Pinned;
-using commit::Thread;
 using format::ObjectEntry;
 using format::ObjectId;
 using format::Tag;

@@ -16,7 +16,6 @@ using commit::Draft;
 using commit::Leftovers;
 using commit::Pinned;
 using commit::Thread;
-using format::ContainerType;
 using format::ObjectEntry;
 using format::ObjectId;
 
