@@ -261,16 +261,19 @@ class Opener {
            fixed.health.load(std::memory_order_acquire) == 0;
   }
 
-  // Those who have the store open may have marked its header, or made it longer, since these were looked at: then they
+  // Those who have the store open may have marked its header, or made a file longer, since these were looked at: then they
   // are looked at again.
   Result<bool> believed_now(os::FileStatus data) {
     for (int tries = 0;; ++tries) {
       if (believed(data)) return true;
       if (closed_) return false;  // for good
       const std::uint64_t sequence = header_.sequence;
+      const ByteCount lock_size = lock_status_.size;
       UTAN_ASSIGN(const os::FileStatus now, session_->data_file_->status());
+      UTAN_ASSIGN(lock_status_, session_->lock_file_->status());
       UTAN_TRY(read_header(now.size));
-      if ((now.size == data.size && header_.sequence == sequence) || tries == looks_max) return false;
+      const bool is_same = now.size == data.size && lock_status_.size == lock_size && header_.sequence == sequence;
+      if (is_same || tries == looks_max) return false;
       data = now;
     }
   }
