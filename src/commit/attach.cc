@@ -256,8 +256,7 @@ class Opener {
     if (others) return true;
     // Nobody is alive: what has written nothing holds nothing, and a failed flush ends with its users.
     if (fixed.header.incarnation == made_incarnation_) return true;
-    return fixed.marked.load(std::memory_order_acquire) == static_cast<std::uint64_t>(Marked::yes) &&
-           fixed.health.load(std::memory_order_acquire) == 0;
+    return header_.incarnation == fixed.header.incarnation && fixed.health.load(std::memory_order_acquire) == 0;
   }
 
   // Those who have the store open may have marked its header, or made a file longer, since these were looked at: then they
