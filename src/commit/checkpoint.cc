@@ -162,6 +162,8 @@ Result<void> Session::write_checkpoint(CommitNumber commit, Offset block) {
   CheckpointClaim& claim = coordination_.claim(index);
   // seq_cst: before the pin is let go, for those who scan pins and then claims.
   claim.number.store(commit.value, std::memory_order_seq_cst);
+  // release: whoever finds the slot finds its claim and the size that it has; pairs with slot_at in belief.cc.
+  std::atomic_thread_fence(std::memory_order_release);
   step(Step::checkpoint_slot_claimed);
   CheckpointSlot slot{};
   std::memcpy(slot.magic, format::magic, sizeof slot.magic);
