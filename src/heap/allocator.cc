@@ -134,22 +134,28 @@ Result<void> Allocator::acquire_segment(SizeClass size_class) {
     }
     Result<void> grown = heap_->grow(1);
     if (grown.ok()) continue;
-    if (grown.code() == Code::no_space && scan_all(size_class)) return {};
-    if (grown.code() == Code::no_space && may_use_reserve_ && acquire_reserve(size_class, false)) return {};
+    if (grown.code() != Code::no_space) return grown;
+    // What removes asks for many blocks of many classes, and has other ways: it does not look at everything for each of them.
+    const bool looks = !may_use_reserve_ || ((exhausted_ >> size_class) & 1) == 0;
+    if (looks && scan_all(size_class)) return {};
+    if (may_use_reserve_ && acquire_reserve(size_class, false)) return {};
     return grown;
   }
 }
 
-// Where the file cannot be made longer: whatever has room, hinted or not.
+// Where the file cannot be made longer: whatever has room, hinted or not. From where the last block of the class was found, so
+// that one look at all finds all.
 bool Allocator::scan_all(SizeClass size_class) {
   const std::uint64_t segments = heap_->reserve_begin();
+  const std::uint64_t start = own_[size_class].cursor.value;
   for (std::uint64_t i = 0; i < segments; ++i) {
-    const SegmentIndex segment{i};
+    const SegmentIndex segment{(start + i) % segments};
     if (format::describes_region(segment)) continue;
     const ClassWord now{heap_->descriptor(segment).class_word.load(std::memory_order_relaxed)};
     const bool may_become = now.size_class() <= format::class_last && heap_->is_vacant(segment);
     if ((now.size_class() == size_class || may_become) && try_segment(segment, size_class)) return true;
   }
+  exhausted_ |= std::uint64_t{1} << size_class;
   return false;
 }
 
@@ -180,11 +186,27 @@ Result<Offset> Allocator::allocate_last(SizeClass& size_class, CommitNumber birt
     }
   }
   if (acquire_reserve(size_class, true)) return allocate_masked(size_class, birth);
+  // What was freed since all was looked at, and has no hint: seldom anything.
+  if (scan_all(size_class)) return allocate_masked(size_class, birth);
   return why_not;
 }
 
-// The smallest larger class of which a block is free, which is then in this line's mask; class_empty if there is none.
+// Has the line, or gets it, a block of this class for its mask?
+bool Allocator::acquire_more(SizeClass size_class) {
+  if (line_->allocator[size_class].mask.load(std::memory_order_relaxed) != 0) return true;
+  const std::uint64_t place = own_[size_class].place;
+  if (place != 0) {
+    if (take_word(AllocatorSlot::place_segment(place), size_class, 1)) return true;
+    leave_segment(size_class);
+  }
+  return scan_all(size_class);
+}
+
+// The smallest larger class of which a block is free, which is then in this line's mask; class_empty if there is none. What was
+// the smallest when everything was looked at last serves until nothing is left of it.
 SizeClass Allocator::acquire_larger(SizeClass size_class) {
+  SizeClass& known = larger_[size_class];
+  if (known != format::class_empty && acquire_more(known)) return known;
   SizeClass best = format::class_empty;
   SegmentIndex best_segment{0};
   for (auto larger = static_cast<SizeClass>(size_class + 1); larger <= format::class_last; ++larger) {
@@ -208,6 +230,7 @@ SizeClass Allocator::acquire_larger(SizeClass size_class) {
     best_segment = segment;
     in_mask = false;
   }
+  known = best;
   if (best == format::class_empty || in_mask) return best;
   // Its mask is empty, else it would have been found above.
   if (own_[best].place != 0) leave_segment(best);
