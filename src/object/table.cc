@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/step.h"
+#include "commit/place.h"
 #include "object/orphans.h"
 #include "object/store.h"
 #include "tree/table_find.h"
@@ -101,7 +102,7 @@ Result<bool> Table::get_newest(Bytes key, Value& out) const {
     }
     Error error = failure(pinned, found);
     thread->unpin(pin);
-    return std::move(error).in(attachment_->path());
+    return commit::named(std::move(error), attachment_->path());
   }
   const Record* record = found.record.record;
   if (format::base_tag(record->value_tag()) != Tag::bytes) [[unlikely]] {
@@ -112,7 +113,7 @@ Result<bool> Table::get_newest(Bytes key, Value& out) const {
     const std::uint64_t size = record->value_size();
     Result<std::byte*> copy = copy_of(pinned.view, stored_in(record));
     thread->unpin(pin);
-    if (!copy.ok()) return std::move(copy).error().in(attachment_->path());
+    if (!copy.ok()) return commit::named(std::move(copy).error(), attachment_->path());
     out = Value{copy.value(), size, nullptr, 0, copy.value()};
     return true;
   }
@@ -131,7 +132,7 @@ Result<bool> Table::get_from_snapshot(Bytes key, Value& out) const {
   Found found;
   if (!look_up(pinned, id_, key_of(key, session->hash_seed()), found)) {
     if (is_absent(found)) return false;
-    return failure(pinned, found).in(attachment_->path());
+    return commit::named(failure(pinned, found), attachment_->path());
   }
   const Record* record = found.record.record;
   if (format::base_tag(record->value_tag()) != Tag::bytes) return no_bytes();
@@ -153,7 +154,7 @@ Result<bool> Table::contains(Bytes key) const {
 Result<Count> Table::count() const {
   const auto count_in = [this](const Pinned& pinned) -> Result<Count> {
     const FoundObject object = tree::find_object(pinned.view, pinned.objects(), id_);
-    if (object.status == Status::damaged) return damage(pinned.view, object).in(attachment_->path());
+    if (object.status == Status::damaged) return commit::named(damage(pinned.view, object), attachment_->path());
     if (object.status == Status::missing)
       return Error(Code::closed, attachment_->path() + ": the table is not there any more");
     if (object.entry->root == 0) return Count{0};
@@ -256,7 +257,7 @@ Result<bool> Table::write(const Write& write) {
   }
   if (!changed.ok()) [[unlikely]] {
     UTAN_TRY(attachment_->still_there());
-    return std::move(changed).error().in(attachment_->path());
+    return commit::named(std::move(changed).error(), attachment_->path());
   }
   if (left) return write_as_container(write);
   return changed;
@@ -299,7 +300,8 @@ Result<std::unique_ptr<Cursor>> Cursor::open(const Table& table) {
   UTAN_TRY(snapshot->usable());
   const Pinned& pinned = snapshot->pinned();
   const FoundObject object = tree::find_object(pinned.view, pinned.objects(), table.id());
-  if (object.status == Status::damaged) return damage(pinned.view, object).in(table.attachment().path());
+  UTAN_TRY(table.attachment().still_there());
+  if (object.status == Status::damaged) return commit::named(damage(pinned.view, object), table.attachment().path());
   if (object.status == Status::missing) {
     return Error(Code::closed, table.attachment().path() + ": the table is not there any more");
   }
