@@ -34,6 +34,12 @@ std::string look_for_records(const utan::Table& table) {
   return "";
 }
 
+std::string look_over_records(const utan::Table& table) {
+  int count = 0;
+  for ([[maybe_unused]] const auto& record : table) ++count;
+  return count == key_count ? "" : "the table is said to end after " + std::to_string(count) + " records";
+}
+
 std::string look_for_values(const utan::ValueTable& values) {
   for (int i = 0; i < key_count; ++i) {
     if (!values.get(key(i))) return "value " + std::to_string(i) + " is said to be missing";
@@ -112,6 +118,28 @@ TEST_F(LostAnswersTest, NoRecordIsMissingFromASnapshot) {
     const utan::Table table = snapshot.table("table");
     cut();
     EXPECT_EQ(until_told([&] { return look_for_records(table); }), "");
+    told += until_told([&] { return store.table("table"), "all is there"; }).empty();
+  });
+}
+
+// One in several parts, which are copied together.
+TEST_F(LostAnswersTest, NoLargeValueIsZeroes) {
+  const std::string value(20'000'000, 'v');
+  const utan::Store store = utan::Store::open(whole());
+  utan::Table table = store.table("table");
+  table.put("large", value);
+  std::filesystem::resize_file(whole(), std::filesystem::file_size(whole()) / 2);
+  const auto look = [&]() -> std::string {
+    return table.get_copy("large") == value ? "" : "it is said to be another one";
+  };
+  EXPECT_EQ(until_told(look), "");
+}
+
+TEST_F(LostAnswersTest, NoTableEndsEarly) {
+  cut_everywhere([](const utan::Store& store, auto cut, int& told) {
+    const utan::Table table = store.table("table");
+    cut();
+    EXPECT_EQ(until_told([&] { return look_over_records(table); }), "");
     told += until_told([&] { return store.table("table"), "all is there"; }).empty();
   });
 }

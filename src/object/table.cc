@@ -82,10 +82,11 @@ Table::~Table() {
 
 Result<bool> Table::get(Bytes key, Value& out) const {
   Result<bool> found = snapshot_ == nullptr ? get_newest(key, out) : get_from_snapshot(key, out);
-  if (found.ok() && *found) [[likely]]
-    return found;
-  // That something is missing, gone or of another type is no answer from zeroes.
-  UTAN_TRY(attachment_->still_there());
+  // That something is missing, gone or of another type is no answer from zeroes, nor is a copy of them.
+  if (Result<void> there = attachment_->still_there(); !there.ok()) [[unlikely]] {
+    if (found.ok() && *found) out.release();
+    return std::move(there).error();
+  }
   return found;
 }
 
@@ -311,6 +312,13 @@ Result<std::unique_ptr<Cursor>> Cursor::open(const Table& table) {
 
 Result<bool> Cursor::next(Bytes& key, Bytes& value) {
   UTAN_TRY(snapshot_->usable());
+  Result<bool> more = advance(key, value);
+  // Nor does it end where zeroes begin.
+  UTAN_TRY(snapshot_->usable_until_now());
+  return more;
+}
+
+Result<bool> Cursor::advance(Bytes& key, Bytes& value) {
   UTAN_ASSIGN(const Record* record, walk_.next());
   if (record == nullptr) return false;
   if (record->key_tag() != Tag::bytes || format::base_tag(record->value_tag()) != Tag::bytes)
