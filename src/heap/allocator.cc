@@ -191,52 +191,50 @@ Result<Offset> Allocator::allocate_last(SizeClass& size_class, CommitNumber birt
   return why_not;
 }
 
-// Has the line, or gets it, a block of this class for its mask?
-bool Allocator::acquire_more(SizeClass size_class) {
-  if (line_->allocator[size_class].mask.load(std::memory_order_relaxed) != 0) return true;
-  const std::uint64_t place = own_[size_class].place;
-  if (place != 0) {
-    if (take_word(AllocatorSlot::place_segment(place), size_class, 1)) return true;
-    leave_segment(size_class);
-  }
-  return scan_all(size_class);
+// The smallest larger class of which a block is free, which is then in this line's mask; class_empty if there is none. A look at
+// every segment serves for as many blocks as it finds.
+SizeClass Allocator::acquire_larger(SizeClass size_class) {
+  const SizeClass hinted = acquire_hinted_larger(size_class);
+  if (hinted != format::class_empty || !hint_larger(size_class)) return hinted;
+  return acquire_hinted_larger(size_class);
 }
 
-// The smallest larger class of which a block is free, which is then in this line's mask; class_empty if there is none. What was
-// the smallest when everything was looked at last serves until nothing is left of it.
-SizeClass Allocator::acquire_larger(SizeClass size_class) {
-  SizeClass& known = larger_[size_class];
-  if (known != format::class_empty && acquire_more(known)) return known;
-  SizeClass best = format::class_empty;
-  SegmentIndex best_segment{0};
+SizeClass Allocator::acquire_hinted_larger(SizeClass size_class) {
   for (auto larger = static_cast<SizeClass>(size_class + 1); larger <= format::class_last; ++larger) {
     if (!can_stand_for(larger, size_class)) continue;
-    if (line_->allocator[larger].mask.load(std::memory_order_relaxed) == 0) continue;
-    best = larger;
-    break;
+    if (line_->allocator[larger].mask.load(std::memory_order_relaxed) != 0) return larger;
+    SegmentIndex cursor = own_[larger].cursor;
+    while (auto hinted = heap_->take_hint(larger, cursor)) {
+      cursor = hinted->next();
+      const ClassWord now{heap_->descriptor(*hinted).class_word.load(std::memory_order_relaxed)};
+      if (now.size_class() != larger) continue;
+      // Its mask is empty.
+      if (own_[larger].place != 0) leave_segment(larger);
+      if (!try_segment(*hinted, larger)) continue;
+      if (hinted->value >= heap_->reserve_begin()) uses_reserve_ = true;
+      return larger;
+    }
   }
-  bool in_mask = best != format::class_empty;
+  return format::class_empty;
+}
+
+// Hints all segments of larger classes that have room, however little. False: there are none.
+bool Allocator::hint_larger(SizeClass size_class) const {
+  bool has_found = false;
   const std::uint64_t segments = heap_->segment_count();
   for (std::uint64_t i = 0; i < segments; ++i) {
     const SegmentIndex segment{i};
     if (format::describes_region(segment)) continue;
     const format::SegmentDescriptor& descriptor = heap_->descriptor(segment);
     const unsigned now = ClassWord{descriptor.class_word.load(std::memory_order_relaxed)}.size_class();
-    if (now <= size_class || now > format::class_last || (best != format::class_empty && now >= best)) continue;
+    if (now <= size_class || now > format::class_last) continue;
     if (!can_stand_for(static_cast<SizeClass>(now), size_class)) continue;
     if (!heap_->has_room(segment, static_cast<SizeClass>(now))) continue;
     if (heap_->is_live_owner(format::OwnerWord{descriptor.owner.load(std::memory_order_relaxed)})) continue;
-    best = static_cast<SizeClass>(now);
-    best_segment = segment;
-    in_mask = false;
+    heap_->hint(segment, now);
+    has_found = true;
   }
-  known = best;
-  if (best == format::class_empty || in_mask) return best;
-  // Its mask is empty, else it would have been found above.
-  if (own_[best].place != 0) leave_segment(best);
-  if (!try_segment(best_segment, best)) return format::class_empty;  // another thread was faster
-  if (best_segment.value >= heap_->reserve_begin()) uses_reserve_ = true;
-  return best;
+  return has_found;
 }
 
 void Allocator::leave_reserve() {
