@@ -105,6 +105,7 @@ TEST_F(FullDiskTest, NothingIsLostAndRemovingMakesRoom) {
       } else {
         ASSERT_EQ(error.code(), Code::no_space) << error.message();
         EXPECT_NE(error.message().find(path()), std::string::npos) << error.message();
+        EXPECT_EQ(error.message().find(path()), error.message().rfind(path())) << "named twice: " << error.message();
         size /= 2;
       }
     }

@@ -116,6 +116,48 @@ TEST_F(LostAnswersTest, NoRecordIsMissingFromASnapshot) {
   });
 }
 
+// One in several parts, which are copied together, by whoever reads or goes over it.
+struct LargeValue {
+  const char* name;
+  void (*store)(const utan::Store& store, const std::string& value);
+  bool (*is_there)(const utan::Store& store, const std::string& value);
+};
+const LargeValue large_values[] = {
+    {"read", [](const utan::Store& store, const std::string& value) { store.table("large").put("k", value); },
+     [](const utan::Store& store, const std::string& value) { return store.table("large").get_copy("k") == value; }},
+    {"gone over", [](const utan::Store& store, const std::string& value) { store.table("large").put("k", value); },
+     [](const utan::Store& store, const std::string& value) { return (*store.table("large").begin()).value == value; }},
+    {"gone over in a dict",
+     [](const utan::Store& store, const std::string& value) { store.dict("large").set("k", value); },
+     [](const utan::Store& store, const std::string& value) {
+       for (const auto& [key, found] : store.dict("large").range({})) return found.as_string() == value;
+       return false;
+     }},
+};
+
+TEST_F(LostAnswersTest, NoLargeValueIsZeroes) {
+  const std::string value(20'000'000, 'v');
+  // Shorter than the last part is: wherever that lies, a cut goes through it.
+  constexpr std::uint64_t step = 3'000'000;
+  for (const LargeValue& large : large_values) {
+    const std::string path = folder_ / large.name;
+    large.store(utan::Store::open(path), value);
+    const std::uint64_t size = std::filesystem::file_size(path);
+    for (std::uint64_t cut = size - step; cut > step; cut -= step) {
+      const std::string copy = path + ", cut";
+      std::filesystem::copy_file(path, copy);
+      const utan::Store store = utan::Store::open(copy, {.mode = utan::Mode::existing});
+      std::filesystem::resize_file(copy, cut);
+      const auto look = [&]() -> std::string {
+        return large.is_there(store, value) ? "" : "it is said to be another one";
+      };
+      EXPECT_EQ(until_told(look), "") << large.name << ", cut at " << cut;
+      std::filesystem::remove(copy);
+      std::filesystem::remove(copy + "-lock");
+    }
+  }
+}
+
 TEST_F(LostAnswersTest, NoValueIsMissing) {
   cut_everywhere([](const utan::Store& store, auto cut, int& told) {
     const utan::ValueTable values = store.value_table("values");

@@ -201,6 +201,24 @@ TEST(ManyThreads, EachWithASnapshotAndCommits) {
   EXPECT_EQ(get_from(path, key_of(0, 0)), std::to_string(rounds));
 }
 
+// Whoever has a store open and wants a place gets one of those that the dead have left.
+TEST(ManyThreads, PlacesOfTheDeadAreForOthers) {
+  const Place place;
+  const std::string path = place.store();
+  put_in(path, "k", "v");
+  const auto opened = test::open_store(path);
+  Neighbour crowd([&path](Neighbour& self) {
+    const auto store = test::open_store(path);
+    ASSERT_NE(store, nullptr);
+    commit::Session& session = **store->attachment().session();
+    while (session.claim_thread().ok()) continue;
+    self.pause();
+  });
+  ASSERT_TRUE(crowd.paused());
+  crowd.kill();
+  EXPECT_EQ(get_from(*opened, "k"), "v");
+}
+
 TEST(ManyThreads, WhereThereIsNoPlaceForOneMore) {
   const Place place;
   const std::string path = place.store();

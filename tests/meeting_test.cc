@@ -193,7 +193,7 @@ TEST_F(Attach, TheLockFileIsReusedAfterACleanCloseIfItLooksAsANewOneWould) {
   EXPECT_EQ(after.st_mode & 07777U, 0600U);
 }
 
-// More threads than a new lock file has lines: those that are cleared are all that were used.
+// More threads than a new lock file has lines. All are cleared, also where the file says that fewer were used.
 TEST_F(Attach, AReusedLockFileHoldsNothingOfTheLastSession) {
   {
     const auto store = test::open_store(path_);
@@ -203,6 +203,8 @@ TEST_F(Attach, AReusedLockFileHoldsNothingOfTheLastSession) {
     }
     for (std::thread& thread : threads) thread.join();
   }
+  constexpr std::uint64_t one = 1;
+  patch(lock_path_, offsetof(format::CoordinationFixed, line_high), &one, sizeof one);
   const auto store = test::open_store(path_);
   const auto coordination = store->attachment().session().value()->coordination();
   EXPECT_EQ(coordination.fixed().line_count.load(), format::lines_per_growth);

@@ -196,8 +196,13 @@ void Session::adopt_entry(std::uint32_t index) {
 }
 
 void Session::adopt_dead() {
-  if (read_only_) return;  // the lock of a byte for writing needs a descriptor for writing
   const std::lock_guard lock(mutex_);
+  adopt_dead_locked();
+}
+
+// The caller holds the mutex, or is the last thread.
+void Session::adopt_dead_locked() {
+  if (read_only_) return;  // the lock of a byte for writing needs a descriptor for writing
   adopted_at_ns_.store(system_->monotonic_now().value, std::memory_order_relaxed);
   for (std::uint32_t i = 0; i < format::process_entry_count; ++i) {
     if (i == entry_ || (coordination_.entry(i).claim.load(std::memory_order_acquire) & 1) == 0) continue;

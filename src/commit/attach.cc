@@ -39,8 +39,7 @@ constexpr std::uint64_t pause_min_ns = 500'000;
 constexpr std::uint64_t pause_limit_ns = 32'000'000;
 // How often header and coordination are compared again because the store was growing meanwhile.
 constexpr int looks_max = 100;
-// A coordination file in which more lines than these were used is not made anew in place: clearing it would cost more
-// than a new one.
+// A coordination file of more lines than these is not made anew in place: clearing it would cost more than a new one.
 constexpr std::uint64_t cleared_line_count_max = 256;
 
 // What to do where a store cannot be opened any more.
@@ -257,20 +256,22 @@ class Opener {
     if (others) return true;
     // Nobody is alive: what has written nothing holds nothing, and a failed flush ends with its users.
     if (fixed.header.incarnation == made_incarnation_) return true;
-    return fixed.marked.load(std::memory_order_acquire) == static_cast<std::uint64_t>(Marked::yes) &&
-           fixed.health.load(std::memory_order_acquire) == 0;
+    return header_.incarnation == fixed.header.incarnation && fixed.health.load(std::memory_order_acquire) == 0;
   }
 
-  // Those who have the store open may have marked its header, or made it longer, since these were looked at: then they
+  // Those who have the store open may have marked its header, or made a file longer, since these were looked at: then they
   // are looked at again.
   Result<bool> believed_now(os::FileStatus data) {
     for (int tries = 0;; ++tries) {
       if (believed(data)) return true;
       if (closed_) return false;  // for good
       const std::uint64_t sequence = header_.sequence;
+      const ByteCount lock_size = lock_status_.size;
       UTAN_ASSIGN(const os::FileStatus now, session_->data_file_->status());
+      UTAN_ASSIGN(lock_status_, session_->lock_file_->status());
       UTAN_TRY(read_header(now.size));
-      if ((now.size == data.size && header_.sequence == sequence) || tries == looks_max) return false;
+      const bool is_same = now.size == data.size && lock_status_.size == lock_size && header_.sequence == sequence;
+      if (is_same || tries == looks_max) return false;
       data = now;
     }
   }
@@ -387,8 +388,8 @@ class Opener {
     std::uint64_t incarnation = 0;
     UTAN_TRY(system_.random(bytes_of(incarnation)));
     incarnation |= 1;  // its low half is part of owner words, where all zeroes mean nobody
-    const std::uint64_t lines = clearable_lines(data);
-    if (lines != 0) return write_coordination_in_place(data, checkpoint, incarnation, format::coordination_size(lines));
+    if (const std::uint64_t end = clearable_end(data); end != 0)
+      return write_coordination_in_place(data, checkpoint, incarnation, end);
     Result<void> made = write_new_coordination(data, checkpoint, incarnation);
     if (made.code() != Code::permission) return made;
     // This user may not make files here, or not replace those of others, but perhaps write to the one that is there.
@@ -438,18 +439,16 @@ class Opener {
     return std::max(status.size.value, format::coordination_size_min);
   }
 
-  // How many lines must be cleared to make coordination anew in the file that is there; 0: that cannot be done. Only in
-  // a file that this boot's processes made for this very store, so that what it says of itself can be relied on, and
-  // that looks as a new one would.
-  std::uint64_t clearable_lines(const os::FileStatus& data) const {
-    if (!own_ || lock_status_.link_count != 1 || lock_status_.mode != data.mode || lock_status_.user != data.user ||
-        lock_status_.group != data.group) {
+  // What must be cleared of the lock file that is there to make coordination anew in it; 0: that cannot be done. Only in a
+  // file that this boot's processes made for this very store, so that nobody else's is, and that looks as a new one would.
+  // All of it: how many of its lines were used may be just what is wrong in it.
+  std::uint64_t clearable_end(const os::FileStatus& data) const {
+    const bool looks_new =
+        lock_status_.mode == data.mode && lock_status_.user == data.user && lock_status_.group == data.group;
+    const std::uint64_t size = lock_status_.size.value;
+    if (!own_ || !looks_new || lock_status_.link_count != 1 || size > format::coordination_size(cleared_line_count_max))
       return 0;
-    }
-    const CoordinationFixed& fixed = session_->coordination_.fixed();
-    const std::uint64_t lines = std::max(fixed.line_high.load(std::memory_order_acquire), format::lines_per_growth);
-    if (lines > cleared_line_count_max || lock_status_.size.value < format::coordination_size(lines)) return 0;
-    return lines;
+    return size;
   }
 
   // Removing a file of this size would take longer than all the rest of opening. Nobody else has it mapped who could

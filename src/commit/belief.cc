@@ -27,6 +27,8 @@ constexpr std::uint64_t unused_line_looks_max = 16;
 CheckpointSlot slot_at(const std::byte* data, std::uint64_t index) {
   CheckpointSlot out;
   std::memcpy(&out, data + format::slot_offset(index).value, sizeof out);
+  // acquire: pairs with write_checkpoint.
+  std::atomic_thread_fence(std::memory_order_acquire);
   return out;
 }
 

@@ -11,6 +11,7 @@
 #include "base/interruption.h"
 #include "base/step.h"
 #include "commit/belief.h"
+#include "commit/place.h"
 #include "commit/session.h"
 #include "commit/thread.h"
 
@@ -35,9 +36,10 @@ Error Session::fail_flush(Error error) {
   auto& fixed = coordination_.fixed();
   fixed.health_errno.store(static_cast<std::uint64_t>(error.system_error()), std::memory_order_relaxed);
   fixed.health.store(static_cast<std::uint64_t>(format::Health::flush_failed), std::memory_order_release);
-  return std::move(error).in(path_ +
-                             ": a flush failed, the store is read only from now on; close it everywhere and open it "
-                             "again to go on from the last checkpoint");
+  return named(Error(error.code(), error.system_error(),
+                     error.message() + ". Since a flush failed the store is read only: close it everywhere and open it "
+                                       "again to go on from the last checkpoint"),
+               path_);
 }
 
 Error Session::flush_has_failed() const {
@@ -153,7 +155,7 @@ Result<void> Session::write_checkpoint(CommitNumber commit, Offset block) {
   UTAN_TRY(heap_.catch_up());
   const ByteCount size = heap_.file_size();
   UTAN_TRY(flush_patiently());
-  if (Result<void> whole = heap_.expect_whole(); !whole.ok()) return std::move(whole).error().in(path_);
+  if (Result<void> whole = heap_.expect_whole(); !whole.ok()) return named(std::move(whole).error(), path_);
   step(Step::checkpoint_data_flushed);
   const std::uint64_t index = claim_slot();
   if (index == format::checkpoint_slot_count) {
@@ -162,6 +164,8 @@ Result<void> Session::write_checkpoint(CommitNumber commit, Offset block) {
   CheckpointClaim& claim = coordination_.claim(index);
   // seq_cst: before the pin is let go, for those who scan pins and then claims.
   claim.number.store(commit.value, std::memory_order_seq_cst);
+  // release: whoever finds the slot finds its claim and the size that it has; pairs with slot_at in belief.cc.
+  std::atomic_thread_fence(std::memory_order_release);
   step(Step::checkpoint_slot_claimed);
   CheckpointSlot slot{};
   std::memcpy(slot.magic, format::magic, sizeof slot.magic);

@@ -50,10 +50,10 @@ class ClaimedLine {
 
 }  // namespace
 
-// A line that nobody has, or a new one at the end of the coordination file.
+// A line that nobody has, or a new one at the end of the coordination file. Under the mutex, as adopt_dead_locked.
 Result<std::uint64_t> Session::claim_line(bool idle) {
   auto& fixed = coordination_.fixed();
-  for (;;) {
+  for (bool has_adopted = false;;) {
     const std::uint64_t count = std::min(fixed.line_count.load(std::memory_order_acquire), format::line_count_max);
     for (std::uint64_t tried = 0; tried < count; ++tried) {
       // From the last one on that this session took: those before it were taken when it looked, and may be thousands.
@@ -77,6 +77,11 @@ Result<std::uint64_t> Session::claim_line(bool idle) {
       step(Step::attach_line_claimed);
       line_cursor_ = i + 1;
       return i;
+    }
+    if (count == format::line_count_max && !has_adopted) {
+      has_adopted = true;
+      adopt_dead_locked();
+      continue;
     }
     if (count == format::line_count_max) {
       return Error(Code::no_space, path_ + ": " + std::to_string(format::line_count_max) +

@@ -62,10 +62,9 @@ Result<void> Session::mark() {
   // flush failed: it is made durable before anything is changed that only it does not need. For the checkpoint that is
   // all that it replaced, for the header the other copy.
   touch_newest_slot();
-  const bool named = header.incarnation == fixed.header.incarnation && header.clean == 0;
-  if (!named) touch_page(format::header_copy_offset(header.sequence));
+  touch_page(format::header_copy_offset(header.sequence));
   UTAN_TRY(flush());
-  if (!named) {
+  if (header.incarnation != fixed.header.incarnation || header.clean != 0) {
     header.incarnation = fixed.header.incarnation;
     header.clean = 0;
     header.trusted_from = fixed.header.trusted_from;

@@ -158,6 +158,7 @@ class Session : public std::enable_shared_from_this<Session>, private heap::Wide
   // `idle`: one on which nobody left work to do.
   Result<std::uint64_t> claim_line(bool idle);
   Result<Thread*> add_thread();
+  void adopt_dead_locked();
   void adopt_entry(std::uint32_t index);
   void adopt_line(std::uint64_t index);
   void give_up_threads();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "commit/place.h"
 
 namespace utan::commit {
 
@@ -103,7 +104,7 @@ void Thread::unpin_extra(unsigned index) {
 
 Error Thread::damaged_head() {
   if (!session_->was_usable()) return session_->lost();
-  if (Result<void> all = heap_->catch_up(); !all.ok()) return std::move(all).error().in(session_->path());
+  if (Result<void> all = heap_->catch_up(); !all.ok()) return named(std::move(all).error(), session_->path());
   return Error(Code::corruption,
                session_->path() + ": the newest commit cannot be read: the coordination file or the store is damaged");
 }

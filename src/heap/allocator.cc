@@ -139,22 +139,28 @@ Result<void> Allocator::acquire_segment(SizeClass size_class) {
     }
     Result<void> grown = heap_->grow(1);
     if (grown.ok()) continue;
-    if (grown.code() == Code::no_space && scan_all(size_class)) return {};
-    if (grown.code() == Code::no_space && may_use_reserve_ && acquire_reserve(size_class, false)) return {};
+    if (grown.code() != Code::no_space) return grown;
+    // What removes asks for many blocks of many classes, and has other ways: it does not look at everything for each of them.
+    const bool looks = !may_use_reserve_ || ((exhausted_ >> size_class) & 1) == 0;
+    if (looks && scan_all(size_class)) return {};
+    if (may_use_reserve_ && acquire_reserve(size_class, false)) return {};
     return grown;
   }
 }
 
-// Where the file cannot be made longer: whatever has room, hinted or not.
+// Where the file cannot be made longer: whatever has room, hinted or not. From where the last block of the class was found, so
+// that one look at all finds all.
 bool Allocator::scan_all(SizeClass size_class) {
   const std::uint64_t segments = heap_->reserve_begin();
+  const std::uint64_t start = own_[size_class].cursor.value;
   for (std::uint64_t i = 0; i < segments; ++i) {
-    const SegmentIndex segment{i};
+    const SegmentIndex segment{(start + i) % segments};
     if (format::describes_region(segment)) continue;
     const ClassWord now{heap_->descriptor(segment).class_word.load(std::memory_order_relaxed)};
     const bool may_become = now.size_class() <= format::class_last && heap_->is_vacant(segment);
     if ((now.size_class() == size_class || may_become) && try_segment(segment, size_class)) return true;
   }
+  exhausted_ |= std::uint64_t{1} << size_class;
   return false;
 }
 
@@ -185,40 +191,55 @@ Result<Offset> Allocator::allocate_last(SizeClass& size_class, CommitNumber birt
     }
   }
   if (acquire_reserve(size_class, true)) return allocate_masked(size_class, birth);
+  // What was freed since all was looked at, and has no hint: seldom anything.
+  if (scan_all(size_class)) return allocate_masked(size_class, birth);
   return why_not;
 }
 
-// The smallest larger class of which a block is free, which is then in this line's mask; class_empty if there is none.
+// The smallest larger class of which a block is free, which is then in this line's mask; class_empty if there is none. A look at
+// every segment serves for as many blocks as it finds.
 SizeClass Allocator::acquire_larger(SizeClass size_class) {
-  SizeClass best = format::class_empty;
-  SegmentIndex best_segment{0};
+  const SizeClass hinted = acquire_hinted_larger(size_class);
+  if (hinted != format::class_empty || !hint_larger(size_class)) return hinted;
+  return acquire_hinted_larger(size_class);
+}
+
+SizeClass Allocator::acquire_hinted_larger(SizeClass size_class) {
   for (auto larger = static_cast<SizeClass>(size_class + 1); larger <= format::class_last; ++larger) {
     if (!can_stand_for(larger, size_class)) continue;
-    if (line_->allocator[larger].mask.load(std::memory_order_relaxed) == 0) continue;
-    best = larger;
-    break;
+    if (line_->allocator[larger].mask.load(std::memory_order_relaxed) != 0) return larger;
+    SegmentIndex cursor = own_[larger].cursor;
+    while (auto hinted = heap_->take_hint(larger, cursor)) {
+      cursor = hinted->next();
+      const ClassWord now{heap_->descriptor(*hinted).class_word.load(std::memory_order_relaxed)};
+      if (now.size_class() != larger) continue;
+      // Its mask is empty.
+      if (own_[larger].place != 0) leave_segment(larger);
+      if (!try_segment(*hinted, larger)) continue;
+      if (hinted->value >= heap_->reserve_begin()) uses_reserve_ = true;
+      return larger;
+    }
   }
-  bool in_mask = best != format::class_empty;
+  return format::class_empty;
+}
+
+// Hints all segments of larger classes that have room, however little. False: there are none.
+bool Allocator::hint_larger(SizeClass size_class) const {
+  bool has_found = false;
   const std::uint64_t segments = heap_->segment_count();
   for (std::uint64_t i = 0; i < segments; ++i) {
     const SegmentIndex segment{i};
     if (format::describes_region(segment)) continue;
     const format::SegmentDescriptor& descriptor = heap_->descriptor(segment);
     const unsigned now = ClassWord{descriptor.class_word.load(std::memory_order_relaxed)}.size_class();
-    if (now <= size_class || now > format::class_last || (best != format::class_empty && now >= best)) continue;
+    if (now <= size_class || now > format::class_last) continue;
     if (!can_stand_for(static_cast<SizeClass>(now), size_class)) continue;
     if (!heap_->has_room(segment, static_cast<SizeClass>(now))) continue;
     if (heap_->is_live_owner(format::OwnerWord{descriptor.owner.load(std::memory_order_relaxed)})) continue;
-    best = static_cast<SizeClass>(now);
-    best_segment = segment;
-    in_mask = false;
+    heap_->hint(segment, now);
+    has_found = true;
   }
-  if (best == format::class_empty || in_mask) return best;
-  // Its mask is empty, else it would have been found above.
-  if (own_[best].place != 0) leave_segment(best);
-  if (!try_segment(best_segment, best)) return format::class_empty;  // another thread was faster
-  if (best_segment.value >= heap_->reserve_begin()) uses_reserve_ = true;
-  return best;
+  return has_found;
 }
 
 void Allocator::leave_reserve() {

@@ -210,6 +210,8 @@ class Allocator {
   bool scan_all(format::SizeClass size_class);
   Result<Offset> allocate_last(format::SizeClass& size_class, CommitNumber birth, Error why_not);
   format::SizeClass acquire_larger(format::SizeClass size_class);
+  format::SizeClass acquire_hinted_larger(format::SizeClass size_class);
+  bool hint_larger(format::SizeClass size_class) const;
   bool acquire_reserve(format::SizeClass size_class, bool vacant);
   void leave_reserve();
   bool take_word(SegmentIndex segment, format::SizeClass size_class, std::uint32_t room_min);
@@ -229,6 +231,8 @@ class Allocator {
   SegmentIndex run_cursor_{0};
   bool may_use_reserve_ = false;
   bool uses_reserve_ = false;
+  // On a full disk: classes of which no segment had room when all were looked at, a bit each.
+  std::uint64_t exhausted_ = 0;
 };
 
 }  // namespace utan::heap

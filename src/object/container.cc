@@ -83,7 +83,8 @@ Result<std::unique_ptr<Container>> Container::open(Attachment& attachment, std::
     if (entry.is_orphan()) return Error(Code::gone, "nothing names the container any more");
     return reading.lend(id);
   }();
-  if (!found.ok()) return std::move(found).error().in(attachment.path());
+  UTAN_TRY(attachment.still_there());
+  if (!found.ok()) return commit::named(std::move(found).error(), attachment.path());
   return of(attachment, std::move(snapshot), std::move(*found));
 }
 
@@ -101,7 +102,8 @@ Result<std::unique_ptr<Container>> Container::as_seen_by(Attachment& attachment,
     UTAN_TRY(reading.open(attachment, snapshot.get()));
     return reading.lend(id_);
   }();
-  if (!found.ok()) return std::move(found).error().in(attachment.path());
+  UTAN_TRY(attachment.still_there());
+  if (!found.ok()) return commit::named(std::move(found).error(), attachment.path());
   return of(attachment, std::move(snapshot), std::move(*found));
 }
 

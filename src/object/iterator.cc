@@ -75,10 +75,12 @@ Result<std::unique_ptr<Iterator>> Iterator::open(const Container& container, con
   UTAN_TRY(out->snapshot_->usable());
   UTAN_ASSIGN(commit::Session* const session, attachment.session());
   const commit::Pinned& pinned = out->snapshot_->pinned();
-  Result<ObjectEntry> entry = find_entry(pinned.view, pinned.objects(), container.id());
-  if (!entry.ok()) return std::move(entry).error().in(attachment.path());
-  Result<void> begun = out->begin(*entry, options, session->hash_seed());
-  if (!begun.ok()) return std::move(begun).error().in(attachment.path());
+  Result<void> begun = [&]() -> Result<void> {
+    UTAN_ASSIGN(const ObjectEntry entry, find_entry(pinned.view, pinned.objects(), container.id()));
+    return out->begin(entry, options, session->hash_seed());
+  }();
+  UTAN_TRY(out->snapshot_->usable_until_now());
+  if (!begun.ok()) return commit::named(std::move(begun).error(), attachment.path());
   return out;
 }
 
@@ -158,10 +160,12 @@ Result<bool> Iterator::next(Value& key, Value& value) {
   UTAN_TRY(snapshot_->usable());
   if (remaining_ == 0) return false;
   Result<bool> more = advance(key, value);
+  // Nor does it end where zeroes begin, or answer what was read there.
+  UTAN_TRY(snapshot_->usable_until_now());
   if (!more.ok()) [[unlikely]] {
     // Where the cursor is now, nobody knows: it is not gone on with.
     remaining_ = 0;
-    return std::move(more).error().in(attachment_->path());
+    return commit::named(std::move(more).error(), attachment_->path());
   }
   remaining_ = more.value() ? remaining_ - 1 : 0;
   return more;
@@ -172,7 +176,9 @@ Result<bool> Iterator::next(Value& key, Value& value) {
 Result<Loan> Iterator::lend(format::ObjectId id) const {
   Reading reading;
   UTAN_TRY(reading.open(*attachment_, own_snapshot_.get()));
-  return reading.lend(id);
+  Result<Loan> out = reading.lend(id);
+  UTAN_TRY(attachment_->still_there());
+  return out;
 }
 
 }  // namespace utan::object

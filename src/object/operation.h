@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "commit/attachment.h"
+#include "commit/place.h"
 #include "commit/thread.h"
 #include "object/container.h"
 #include "object/edit.h"
@@ -87,7 +88,7 @@ auto Container::read(Body&& body) const {
   if (Result<void> there = attachment_->still_there(); !there.ok()) [[unlikely]]
     return Answer(std::move(there).error());
   if (!out.ok()) [[unlikely]]
-    return Answer(std::move(out).error().in(attachment_->path()));
+    return Answer(commit::named(std::move(out).error(), attachment_->path()));
   return out;
 }
 
@@ -129,7 +130,7 @@ Result<bool> write_to(commit::Attachment& attachment, heap::Room room, Body&& bo
   }
   if (!changed.ok()) [[unlikely]] {
     UTAN_TRY(attachment.still_there());
-    return std::move(changed).error().in(attachment.path());
+    return commit::named(std::move(changed).error(), attachment.path());
   }
   return changed;
 }

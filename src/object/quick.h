@@ -70,7 +70,8 @@ inline tree::Quick Container::get_quickly(std::span<const format::Value> path, Q
   const tree::ObjectTable objects{Offset{commit->object_table_root}, commit->object_table_depth};
   const auto found_container = [&](format::ObjectId found) {
     const tree::FoundObject object = tree::find_object(view, objects, found);
-    if (object.status != tree::Status::found) [[unlikely]]
+    // Its name may have been zeroes, as the root's is.
+    if (object.status != tree::Status::found || !thread->session().was_usable()) [[unlikely]]
       return give_up(Quick::unusual);
     out = {format::Value::container(found), thread, object.entry->type()};
     return Quick::found;

@@ -29,6 +29,12 @@ class SnapshotPin {
       return {};
     return check_usable();
   }
+  // The same at the end of an operation, of all that it has read.
+  Result<void> usable_until_now() const {
+    if (was_usable()) [[likely]]
+      return {};
+    return check_usable();
+  }
   bool is_usable() const { return attachment_->session_quickly() == session_id_; }
   // The same, of all that was read before (Session::was_usable).
   bool was_usable() const {

@@ -94,6 +94,7 @@ class Cursor {
 
  private:
   Cursor(std::shared_ptr<SnapshotPin> snapshot, tree::TableWalk walk) : snapshot_(std::move(snapshot)), walk_(walk) {}
+  Result<bool> advance(Bytes& key, Bytes& value);
   std::shared_ptr<SnapshotPin> snapshot_;
   tree::TableWalk walk_;
   std::unique_ptr<std::byte, void (*)(void*)> copy_{nullptr, std::free};

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/step.h"
+#include "commit/place.h"
 #include "object/orphans.h"
 #include "object/store.h"
 #include "tree/table_find.h"
@@ -81,10 +82,11 @@ Table::~Table() {
 
 Result<bool> Table::get(Bytes key, Value& out) const {
   Result<bool> found = snapshot_ == nullptr ? get_newest(key, out) : get_from_snapshot(key, out);
-  if (found.ok() && *found) [[likely]]
-    return found;
-  // That something is missing, gone or of another type is no answer from zeroes.
-  UTAN_TRY(attachment_->still_there());
+  // That something is missing, gone or of another type is no answer from zeroes, nor is a copy of them.
+  if (Result<void> there = attachment_->still_there(); !there.ok()) [[unlikely]] {
+    if (found.ok() && *found) out.release();
+    return std::move(there).error();
+  }
   return found;
 }
 
@@ -101,7 +103,7 @@ Result<bool> Table::get_newest(Bytes key, Value& out) const {
     }
     Error error = failure(pinned, found);
     thread->unpin(pin);
-    return std::move(error).in(attachment_->path());
+    return commit::named(std::move(error), attachment_->path());
   }
   const Record* record = found.record.record;
   if (format::base_tag(record->value_tag()) != Tag::bytes) [[unlikely]] {
@@ -112,7 +114,7 @@ Result<bool> Table::get_newest(Bytes key, Value& out) const {
     const std::uint64_t size = record->value_size();
     Result<std::byte*> copy = copy_of(pinned.view, stored_in(record));
     thread->unpin(pin);
-    if (!copy.ok()) return std::move(copy).error().in(attachment_->path());
+    if (!copy.ok()) return commit::named(std::move(copy).error(), attachment_->path());
     out = Value{copy.value(), size, nullptr, 0, copy.value()};
     return true;
   }
@@ -131,7 +133,7 @@ Result<bool> Table::get_from_snapshot(Bytes key, Value& out) const {
   Found found;
   if (!look_up(pinned, id_, key_of(key, session->hash_seed()), found)) {
     if (is_absent(found)) return false;
-    return failure(pinned, found).in(attachment_->path());
+    return commit::named(failure(pinned, found), attachment_->path());
   }
   const Record* record = found.record.record;
   if (format::base_tag(record->value_tag()) != Tag::bytes) return no_bytes();
@@ -153,7 +155,7 @@ Result<bool> Table::contains(Bytes key) const {
 Result<Count> Table::count() const {
   const auto count_in = [this](const Pinned& pinned) -> Result<Count> {
     const FoundObject object = tree::find_object(pinned.view, pinned.objects(), id_);
-    if (object.status == Status::damaged) return damage(pinned.view, object).in(attachment_->path());
+    if (object.status == Status::damaged) return commit::named(damage(pinned.view, object), attachment_->path());
     if (object.status == Status::missing)
       return Error(Code::closed, attachment_->path() + ": the table is not there any more");
     if (object.entry->root == 0) return Count{0};
@@ -256,7 +258,7 @@ Result<bool> Table::write(const Write& write) {
   }
   if (!changed.ok()) [[unlikely]] {
     UTAN_TRY(attachment_->still_there());
-    return std::move(changed).error().in(attachment_->path());
+    return commit::named(std::move(changed).error(), attachment_->path());
   }
   if (left) return write_as_container(write);
   return changed;
@@ -299,7 +301,8 @@ Result<std::unique_ptr<Cursor>> Cursor::open(const Table& table) {
   UTAN_TRY(snapshot->usable());
   const Pinned& pinned = snapshot->pinned();
   const FoundObject object = tree::find_object(pinned.view, pinned.objects(), table.id());
-  if (object.status == Status::damaged) return damage(pinned.view, object).in(table.attachment().path());
+  UTAN_TRY(table.attachment().still_there());
+  if (object.status == Status::damaged) return commit::named(damage(pinned.view, object), table.attachment().path());
   if (object.status == Status::missing) {
     return Error(Code::closed, table.attachment().path() + ": the table is not there any more");
   }
@@ -309,6 +312,13 @@ Result<std::unique_ptr<Cursor>> Cursor::open(const Table& table) {
 
 Result<bool> Cursor::next(Bytes& key, Bytes& value) {
   UTAN_TRY(snapshot_->usable());
+  Result<bool> more = advance(key, value);
+  // Nor does it end where zeroes begin.
+  UTAN_TRY(snapshot_->usable_until_now());
+  return more;
+}
+
+Result<bool> Cursor::advance(Bytes& key, Bytes& value) {
   UTAN_ASSIGN(const Record* record, walk_.next());
   if (record == nullptr) return false;
   if (record->key_tag() != Tag::bytes || format::base_tag(record->value_tag()) != Tag::bytes)

@@ -153,10 +153,15 @@ Result<void> LinuxFile::allocate(ByteCount size) {
     if (now.size < size) return *std::move(error);
   }
   // From the beginning once, since a copy may be sparse; then what is new: file systems look at every page or extent of the
-  // range, which for a large file would take longer each time. What somebody has cut off is not allocated any more.
-  UTAN_ASSIGN(const FileStatus before, status());
+  // range, which for a large file would take longer each time. What somebody has cut off, or has made holes of, is not
+  // allocated any more. (A file may have more blocks than this: what is preallocated hides as many, until a store into a hole
+  // fails, which is a lost file.)
+  struct stat before = {};
+  if (::fstat(descriptor_.number(), &before) != 0) return failure(errno, "stat", path_);
   std::uint64_t done = allocated_.load(std::memory_order_relaxed);
-  if (done > before.size.value) done = 0;
+  constexpr std::uint64_t block = 512;
+  if (done > static_cast<std::uint64_t>(before.st_size) || done > static_cast<std::uint64_t>(before.st_blocks) * block)
+    done = 0;
   constexpr std::uint64_t step_min = 1 << 20;
   std::uint64_t step = std::max(size.value, step_min);
   while (done < size.value) {

@@ -165,6 +165,17 @@ TEST(LinuxFile, WhatWasCutOffIsAllocatedAgain) {
   EXPECT_GE(allocated_bytes(folder.in("a")), std::uint64_t{9} << 20);
 }
 
+TEST(LinuxFile, WhatBecameAHoleIsAllocatedAgain) {
+  const TestFolder folder;
+  const auto file = create(folder.in("a"));
+  ASSERT_TRUE(succeeded(file->allocate(ByteCount{8 << 20})));
+  ASSERT_EQ(::truncate(folder.in("a").c_str(), 4096), 0);
+  ASSERT_EQ(::truncate(folder.in("a").c_str(), 8 << 20), 0);
+  ASSERT_LT(allocated_bytes(folder.in("a")), std::uint64_t{8} << 20);
+  ASSERT_TRUE(succeeded(file->allocate(ByteCount{9 << 20})));
+  EXPECT_GE(allocated_bytes(folder.in("a")), std::uint64_t{9} << 20);
+}
+
 TEST(LinuxFile, SeveralProcessesAllocateAtOnce) {
   const TestFolder folder;
   const auto file = create(folder.in("a"));
