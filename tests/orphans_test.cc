@@ -346,7 +346,7 @@ TEST_F(OrphansTest, AChildLetsGoWhileItPublishes) {
     me.say_and_wait();
   });
   child.wait_for_it();
-  const auto is_held = [&] { return commit::Holds::is_held((*store_->attachment().session())->coordination(), id); };
+  const auto is_held = [&] { return commit::Holds::All((*store_->attachment().session())->coordination()).has(id); };
   EXPECT_TRUE(is_held());
   held.reset();
   EXPECT_FALSE(is_held());

@@ -30,7 +30,7 @@ Result<void> Holds::have_line(Session& session) {
   Line& line = session.coordination().line(index);
   for (std::uint64_t i = 0; i < format::hold_bit_count / 64; ++i) line.stash[i].store(0, std::memory_order_relaxed);
   step(Step::hold_line_cleared);
-  // release: with its bits cleared; pairs with is_held.
+  // release: with its bits cleared; pairs with All.
   line.role.store(static_cast<std::uint64_t>(LineRole::holds), std::memory_order_release);
   line_ = &line;
   line_session_ = &session;
