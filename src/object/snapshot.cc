@@ -12,9 +12,7 @@ Result<std::shared_ptr<SnapshotPin>> SnapshotPin::take(Attachment& attachment) {
   UTAN_ASSIGN(out->place_, session->claim_pin());
   out->session_id_ = session->unique_id();
   attachment.share();
-  if (!out->place_.thread->pin_extra(out->place_.index, out->pinned_)) {
-    return Error(Code::corruption, session->path() + ": the newest commit cannot be read");
-  }
+  UTAN_TRY(out->place_.thread->pin_extra(out->place_.index, out->pinned_));
   return out;
 }
 
