@@ -74,7 +74,7 @@ Container::Container(Attachment& attachment, std::shared_ptr<SnapshotPin> snapsh
 Container::~Container() {
   hold_.release();
   snapshot_.reset();
-  static_cast<void>(Attachment::close(attachment_));
+  Attachment::close_quietly(attachment_);
 }
 
 Result<std::unique_ptr<Container>> Container::open(Attachment& attachment, std::shared_ptr<SnapshotPin> snapshot,

@@ -20,7 +20,7 @@ SnapshotPin::~SnapshotPin() {
   if (session_id_ == 0) return;
   const Result<Session*> session = attachment_->session();
   if (session.ok() && session.value()->unique_id() == session_id_) place_.thread->unpin_extra(place_.index);
-  static_cast<void>(Attachment::close(attachment_));
+  Attachment::close_quietly(attachment_);
 }
 
 Result<void> SnapshotPin::check_usable() const {
