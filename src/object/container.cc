@@ -86,6 +86,7 @@ Result<std::unique_ptr<Container>> Container::open(Attachment& attachment, std::
     if (entry.is_orphan()) return Error(Code::gone, "nothing names the container any more");
     return reading.lend(id);
   }();
+  UTAN_TRY(attachment.still_there());  // otherwise "gone" may be answered from zeroes
   if (!found.ok()) return std::move(found).error().in(attachment.path());
   return of(attachment, std::move(snapshot), std::move(*found));
 }
@@ -104,6 +105,7 @@ Result<std::unique_ptr<Container>> Container::as_seen_by(Attachment& attachment,
     UTAN_TRY(reading.open(attachment, snapshot.get()));
     return reading.lend(id_);
   }();
+  UTAN_TRY(attachment.still_there());  // otherwise "gone" may be answered from zeroes
   if (!found.ok()) return std::move(found).error().in(attachment.path());
   return of(attachment, std::move(snapshot), std::move(*found));
 }
