@@ -188,19 +188,22 @@ TEST_F(NoMemory, ComingAndGoing) {
             0);
   const std::string name = "n";
   const utan_value key = text(name);
-  bool had_all = false;
-  for (std::int64_t number = 0; !had_all; ++number) {
-    std::thread([&] {
-      granted = number;
-      const utan_code code = utan_contains(root_, &key);
-      had_all = !refused;
-      granted = -1;
-      EXPECT_TRUE(code == UTAN_NOT_FOUND || (code == UTAN_MEMORY && !had_all)) << utan_last_error();
-      // It has something to give back when it ends, and no memory for that.
-      for (int i = 0; i < 3; ++i) set("thread's", key);
-      for_good = true;
-      granted = 0;
-    }).join();
+  // First where there is no place for it yet, then where the last one left its own.
+  for (const bool is_left : {false, true}) {
+    bool had_all = false;
+    for (std::int64_t number = 0; !had_all; ++number) {
+      std::thread([&] {
+        granted = number;
+        const utan_code code = utan_contains(root_, &key);
+        had_all = !refused;
+        granted = -1;
+        EXPECT_TRUE(code == UTAN_NOT_FOUND || (code == UTAN_MEMORY && !had_all)) << utan_last_error() << is_left;
+        // It has something to give back when it ends, and no memory for that.
+        for (int i = 0; i < 3; ++i) set("thread's", key);
+        for_good = true;
+        granted = 0;
+      }).join();
+    }
   }
   utan_store_stats stats{};
   stats.struct_size = sizeof stats;
@@ -215,10 +218,22 @@ TEST_F(NoMemory, ComingAndGoing) {
 TEST_F(NoMemory, OpeningAndSyncing) {
   starve([&] { return utan_sync(store_); });
   const std::string other = folder_ + "/other";
+  const utan_value key = text(other);
+  utan_value plain{};
+  plain.type = UTAN_DATA;
+  plain.plain = data_;
   const auto open_and_close = [&] {
     utan_store* made = nullptr;
-    const utan_code code = utan_open(other.c_str(), nullptr, &made);
-    return code == UTAN_OK ? utan_close(made) : code;
+    utan_code code = utan_open(other.c_str(), nullptr, &made);
+    if (code != UTAN_OK) return code;
+    // What is erased is removed in closing.
+    utan_container* root = nullptr;
+    code = utan_root(made, &root);
+    if (code == UTAN_OK) code = utan_set(root, &key, &plain);
+    if (code == UTAN_OK) code = utan_erase(root, &key);
+    utan_container_close(root);
+    const utan_code closed = utan_close(made);
+    return code != UTAN_OK ? code : closed;
   };
   EXPECT_GT(starve(open_and_close), 0) << "a new store";
   EXPECT_GT(starve(open_and_close), 0) << "one that is there";

@@ -295,7 +295,7 @@ TEST_F(LinuxRefused, NamesAndFolders) {
   // A kernel or a file system that does not know how: by a second name.
   for (const int cannot : {ENOSYS, EINVAL, EOPNOTSUPP}) {
     const Refusing refusing("syscall", cannot);
-    EXPECT_TRUE(succeeded(system_.rename_new(path_, to))) << cannot;
+    ASSERT_TRUE(succeeded(system_.rename_new(path_, to))) << cannot;
     EXPECT_EQ(system_.status(path_).code(), Code::not_found) << cannot;
     EXPECT_EQ(system_.status(to)->link_count, 1U) << cannot;
     ASSERT_TRUE(succeeded(system_.rename(to, path_)));
