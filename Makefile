@@ -35,7 +35,7 @@ torture: ## the same tests for hours, with random crashes and fuzzing, on AArch6
 	@scripts/setup.sh aarch64
 	@scripts/torture.sh
 
-coverage: ## how much of src/ the tests execute, line by line; fails below 95 %
+coverage: ## how much of src/ and python/src/ the tests execute, line by line; fails below 95 %
 	@scripts/setup.sh coverage
 	@scripts/coverage.sh
 

@@ -34,13 +34,14 @@ add_compile_options(${utan_sanitize_flags})
 add_link_options(${utan_sanitize_link_flags})
 
 # What is counted is in a mapped file at once (continuous mode), so that the counts of a process that is killed are kept, and those
-# of its children are added to the same ones. Threads count atomically.
+# of its children are added to the same ones: one file for each program or extension (%m), mapped (%c), wherever it is started
+# from. Threads count atomically.
 if(UTAN_COVERAGE)
   if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
     message(FATAL_ERROR "UTAN_COVERAGE needs Clang: use the preset, or set CMAKE_C_COMPILER and _CXX_COMPILER.")
   endif()
-  add_compile_options(-fprofile-instr-generate -fcoverage-mapping -fprofile-update=atomic
-    "SHELL:-mllvm -runtime-counter-relocation")
+  add_compile_options("-fprofile-instr-generate=${PROJECT_BINARY_DIR}/counts/%c%m.profraw" -fcoverage-mapping
+    -fprofile-update=atomic "SHELL:-mllvm -runtime-counter-relocation")
   add_link_options(-fprofile-instr-generate)
 endif()
 

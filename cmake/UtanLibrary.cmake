@@ -22,8 +22,8 @@ function(utan_libraries)
   string(TOUPPER "CMAKE_CXX_FLAGS_${CMAKE_BUILD_TYPE}" flags_of_type)
   separate_arguments(flags UNIX_COMMAND "${CMAKE_CXX_FLAGS} ${${flags_of_type}}")
   set(public_names "--keep-global-symbol=utan_*")
-  if(UTAN_COVERAGE)  # where the compiler's code for counting finds its counters
-    list(APPEND public_names "--keep-global-symbol=__llvm_profile_*")
+  if(UTAN_COVERAGE)  # where the compiler's code for counting finds its counters, and its file, which every object names
+    list(APPEND public_names "--keep-global-symbol=__llvm_profile_*" "--weaken-symbol=__llvm_profile_filename")
   endif()
   set(merged "${CMAKE_CURRENT_BINARY_DIR}/utan_merged.o")
   set(public "${CMAKE_CURRENT_BINARY_DIR}/utan_public.o")

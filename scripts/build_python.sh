@@ -3,7 +3,9 @@
 # virtual environment in build/. Quick when nothing changed. Prints the environment's path; what it does, as errors.
 #
 #   build_python.sh            PYTHON=python3.12 for another interpreter, JOBS=N for so many compilers at once,
-#                              UTAN_LIBRARY=PATH for a libutan.a of the same sources, which is otherwise built here
+#                              UTAN_LIBRARY=PATH for a libutan.a of the same sources, which is otherwise built here,
+#                              UTAN_EXTENSION=PATH for an extension that is built already: with the Python files beside it in an
+#                              environment of its own, python-venv-X-extension, and no wheel
 #
 # In build/, for each interpreter: python-venv-X the environment, python-package-X archive and wheel, python-source-X the
 # archive's files. These stay, so that of a changed archive only what changed is compiled.
@@ -24,7 +26,7 @@ who() {
 }
 interpreter=$(who "$python")
 tag=${interpreter%% *}
-environment=build/python-venv-$tag
+environment=build/python-venv-$tag${UTAN_EXTENSION:+-extension}
 package=build/python-package-$tag
 source=build/python-source-$tag
 log=build/python-$tag.log
@@ -62,6 +64,14 @@ END
 : >"$log"
 if ! [[ -x $environment/bin/pip && $(who "$environment/bin/python") == "$interpreter" ]]; then
   "$python" -m venv --clear "$environment" >&2
+fi
+if [[ -n ${UTAN_EXTENSION-} ]]; then
+  packages=$("$environment/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+  rm -rf "$packages/utan"
+  cp -r python/utan "$packages"
+  cp "$UTAN_EXTENSION" "$packages/utan"
+  echo "$environment"
+  exit
 fi
 if ! cmp -s python/requirements.txt "$environment/requirements.txt"; then
   echo "build_python: installing what python/requirements.txt names into $environment" >&2

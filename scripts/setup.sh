@@ -10,7 +10,7 @@ check=("${build[@]}" git python3 libgtest-dev clang-14 clang-tidy-14 clang-forma
 test=("${demo[@]}" git pkg-config libgtest-dev clang-format-14 spin)
 torture=("${test[@]}" python3-dbg)
 # libclang-rt has what counts, llvm what reads the counts.
-coverage=("${build[@]}" git python3 libgtest-dev clang-14 libclang-rt-14-dev llvm-14)
+coverage=("${demo[@]}" git libgtest-dev clang-14 libclang-rt-14-dev llvm-14)
 # GoogleTest's sources, since its library is that of this machine's processor.
 aarch64=("${build[@]}" git python3 libgtest-dev googletest g++-aarch64-linux-gnu qemu-user-static)
 # redis-tools has the program of the server as well (redis-check-rdb is the same one): redis-server would add a service.

@@ -4,7 +4,8 @@
 #   test_python.sh             all tests, and that the wheel needs nothing else and shows nothing of what is in it
 #   test_python.sh -k NAME...  arguments for pytest: only these tests
 #
-#   PYTHON=python3.12 for another interpreter, JOBS=N for so many compilers at once
+#   PYTHON=python3.12 for another interpreter, JOBS=N for so many compilers at once, UTAN_EXTENSION=PATH for an extension that
+#   is built already, instead of the wheel
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -37,5 +38,5 @@ with utan.open(":memory:") as db:
   fi
 }
 
-if [[ $# -eq 0 ]]; then test_wheel; fi
+if [[ $# -eq 0 && -z ${UTAN_EXTENSION-} ]]; then test_wheel; fi
 exec "$environment/bin/python" -m pytest --no-header "$@"

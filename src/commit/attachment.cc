@@ -81,17 +81,15 @@ struct Registry {
     return nullptr;
   }
 
-  void add(Attachment* attachment) {
+  // Found before there is something to put there, which memory that runs out would leave open.
+  Place& free_place() {
     for (Place* place = first.load(std::memory_order_acquire); place != nullptr; place = place->next) {
-      if (place->attachment.load(std::memory_order_acquire) == nullptr) {
-        place->attachment.store(attachment, std::memory_order_release);
-        return;
-      }
+      if (place->attachment.load(std::memory_order_acquire) == nullptr) return *place;
     }
     auto* place = new Place;
-    place->attachment.store(attachment, std::memory_order_relaxed);
     place->next = first.load(std::memory_order_relaxed);
     first.store(place, std::memory_order_release);
+    return *place;
   }
 
   void remove(const Attachment* attachment) {
@@ -158,8 +156,9 @@ Result<Attachment*> Attachment::open(os::System& system, const std::string& path
     ++faster->handles_;
     return faster;
   }
+  Registry::Place& place = registry.free_place();
   auto* attachment = new Attachment(system, std::move(resolved), options, std::move(session));
-  registry.add(attachment);
+  place.attachment.store(attachment, std::memory_order_release);
   return attachment;
 }
 
@@ -178,11 +177,22 @@ Result<void> Attachment::close(Attachment* attachment) {
   const std::lock_guard lock(registry.mutex);
   if (attachment->handles_.fetch_sub(1, std::memory_order_acq_rel) > 1) return {};
   registry.remove(attachment);
-  Result<void> left;
+  // Also where memory runs out in leaving.
+  struct Deleting {
+    Attachment* attachment;
+    ~Deleting() { delete attachment; }
+  };
+  const Deleting deleting{attachment};
   Session* const session = attachment->current_.load(std::memory_order_acquire);
-  if (!session->forked()) left = session->leave();
-  delete attachment;
-  return left;
+  if (session->forked()) return {};
+  return session->leave();
+}
+
+void Attachment::close_quietly(Attachment* attachment) noexcept {
+  try {
+    static_cast<void>(close(attachment));
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 Result<void> Attachment::attach_in_child() {
@@ -225,6 +235,7 @@ Result<Thread*> Attachment::thread_slowly() {
     }
   }
   std::erase_if(items, [](const auto& item) { return item.session.expired(); });
+  items.reserve(items.size() + 1);  // a thread that was claimed and cannot be noted would never be given back
   UTAN_ASSIGN(Thread* const thread, session->claim_thread());
   items.push_back({session->weak_from_this(), id, thread});
   thread_cache = {id, thread};

@@ -35,6 +35,8 @@ class Attachment {
   void share();
   // Gives a handle back. The last one leaves the store and destroys the attachment.
   static Result<void> close(Attachment* attachment);
+  // The same for who can tell nobody what fails.
+  static void close_quietly(Attachment* attachment) noexcept;
 
   // The calling thread's state. One comparison and one load when it used this store last.
   Result<Thread*> thread() {

@@ -129,20 +129,17 @@ Result<void> Session::checkpoint() {
     if (header.clean != 0) return {};
   }
   UTAN_TRY(prepare_writing());
+  // Let go of at the very end: until `durable_number` says so, the pin or the claim protects the commit.
+  struct ClaimedPin {
+    PinPlace place;
+    ~ClaimedPin() { place.thread->unpin_extra(place.index); }
+  };
   UTAN_ASSIGN(const PinPlace place, claim_pin());
+  const ClaimedPin claimed{place};
   Pinned pinned;
-  const auto unpin = [&place] { place.thread->unpin_extra(place.index); };
-  if (!place.thread->pin_extra(place.index, pinned)) {
-    unpin();
-    return Error(Code::corruption, path_ +
-                                       ": the newest commit cannot be read: the coordination file or the store is "
-                                       "damaged (`utan check` says how)");
-  }
+  UTAN_TRY(place.thread->pin_extra(place.index, pinned));
   step(Step::checkpoint_pinned);
-  Result<void> done = write_checkpoint(pinned.number(), pinned.head.block());
-  // Only now: until `durable_number` says so, the pin or the claim protects the commit.
-  unpin();
-  return done;
+  return write_checkpoint(pinned.number(), pinned.head.block());
 }
 
 Result<void> Session::write_checkpoint(CommitNumber commit, Offset block) {

@@ -1,5 +1,6 @@
 // Leaving a store, lines of threads, and what a session knows about its store.
 #include <algorithm>
+#include <new>
 #include <string>
 
 #include "base/check.h"
@@ -132,7 +133,10 @@ void Session::release_thread(Thread* thread) {
   thread->in_use_ = false;
   // Its line stays with this process for the next thread, and what it owns with it; but not the blocks that it could
   // free now. One that has replaced nothing spares the look at all pins.
-  if (thread->has_replaced()) thread->reclaim();
+  try {
+    if (thread->has_replaced()) thread->reclaim();
+  } catch (const std::bad_alloc&) {  // the thread's end must not fail for that: whoever is next does it
+  }
 }
 
 Result<PinPlace> Session::claim_pin() {
@@ -148,7 +152,10 @@ Result<PinPlace> Session::claim_pin() {
 // --- Leaving ---------------------------------------------------------------------------------------------------------
 
 Session::~Session() {
-  if (!left_ && sentinel_ != nullptr && owner_.word != 0 && !forked()) static_cast<void>(leave());
+  try {
+    if (!left_ && sentinel_ != nullptr && owner_.word != 0 && !forked()) static_cast<void>(leave());
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 bool Session::is_lost() const {
@@ -189,13 +196,18 @@ void Session::give_up_threads() {
 
 Result<void> Session::leave() {
   if (left_) return {};
-  // A lock file that was cut off and made longer again says nothing of this session.
-  if (!is_usable() || coordination_.fixed().header.incarnation != incarnation_) {
-    // As if killed: what is in memory says nothing of the file, and others take over what was left there.
-    const std::lock_guard lock(mutex_);
-    forget_in_child();
-    return lost();
-  }
+  // However it ends, also where memory runs out: what was not done by then others take over, as if this process had been killed.
+  struct Ending {
+    Session* session;
+    ~Ending() {
+      const std::lock_guard lock(session->mutex_);
+      session->forget_in_child();
+    }
+  };
+  const Ending ending{this};
+  // Where files are lost, what is in memory says nothing of them; and a lock file that was cut off and made longer again says
+  // nothing of this session.
+  if (!is_usable() || coordination_.fixed().header.incarnation != incarnation_) return lost();
   Result<void> out;
   auto& fixed = coordination_.fixed();
   const bool changed = fixed.marked.load(std::memory_order_acquire) == static_cast<std::uint64_t>(Marked::yes) &&
@@ -219,8 +231,6 @@ Result<void> Session::leave() {
   const std::uint64_t claim = entry.claim.load(std::memory_order_relaxed);
   entry.claim.store(((claim >> 1) + 1) << 1, std::memory_order_release);
   data_file_->unlock_byte(entry_);
-  data_file_.reset();
-  lock_file_.reset();
   if (out.ok() && !was_usable()) return lost();
   return out;
 }

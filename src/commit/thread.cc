@@ -72,9 +72,9 @@ Result<unsigned> Thread::pin_beyond(Pinned& out) {
     return Error(Code::invalid, "this thread holds " + std::to_string(own_pin_count + format::extra_pin_count) +
                                     " values or iterators at once: let go of some");
   }
-  if (!pin_extra(static_cast<unsigned>(index), out)) {
+  if (Result<void> pinned = pin_extra(static_cast<unsigned>(index), out); !pinned.ok()) {
     unpin_extra(static_cast<unsigned>(index));
-    return damaged_head();
+    return std::move(pinned).error();
   }
   return own_pin_count + static_cast<unsigned>(index);
 }
@@ -105,8 +105,9 @@ void Thread::unpin_extra(unsigned index) {
 Error Thread::damaged_head() {
   if (!session_->was_usable()) return session_->lost();
   if (Result<void> all = heap_->catch_up(); !all.ok()) return named(std::move(all).error(), session_->path());
-  return Error(Code::corruption,
-               session_->path() + ": the newest commit cannot be read: the coordination file or the store is damaged");
+  return Error(Code::corruption, session_->path() +
+                                     ": the newest commit cannot be read: the coordination file or the store is "
+                                     "damaged (`utan check` says how)");
 }
 
 // --- Commits ---------------------------------------------------------------------------------------------------------

@@ -105,7 +105,11 @@ class Thread {
   // Extra pins, for snapshots and iterators; `unpin_extra` may be called by any thread. claim_extra: -1 if all are
   // used.
   int claim_extra();
-  bool pin_extra(unsigned index, Pinned& out) { return pin_slot(extra(index), out); }
+  Result<void> pin_extra(unsigned index, Pinned& out) {
+    if (!pin_slot(extra(index), out)) [[unlikely]]
+      return damaged_head();
+    return {};
+  }
   // Pins in `index` the commit that another pin already holds, which it must go on holding until this returns.
   void unpin_extra(unsigned index);
 
@@ -190,7 +194,7 @@ class Thread {
 
   void clear_pins();
 
-  // C1. False: the head is damaged.
+  // C1. False: damaged_head() says why.
   bool pin_slot(format::PinSlot& slot, Pinned& out) {
     for (int tries = 0; tries < pin_tries_max; ++tries) {
       // acquire: pairs with the compare-and-swap that published it; the commit block is whole.

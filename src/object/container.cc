@@ -71,7 +71,7 @@ Container::Container(Attachment& attachment, std::shared_ptr<SnapshotPin> snapsh
 Container::~Container() {
   hold_.release();
   snapshot_.reset();
-  static_cast<void>(Attachment::close(attachment_));
+  Attachment::close_quietly(attachment_);
 }
 
 Result<std::unique_ptr<Container>> Container::open(Attachment& attachment, std::shared_ptr<SnapshotPin> snapshot,
@@ -83,7 +83,7 @@ Result<std::unique_ptr<Container>> Container::open(Attachment& attachment, std::
     if (entry.is_orphan()) return Error(Code::gone, "nothing names the container any more");
     return reading.lend(id);
   }();
-  UTAN_TRY(attachment.still_there());
+  UTAN_TRY(attachment.still_there());  // otherwise "gone" may be answered from zeroes
   if (!found.ok()) return commit::named(std::move(found).error(), attachment.path());
   return of(attachment, std::move(snapshot), std::move(*found));
 }
@@ -102,7 +102,7 @@ Result<std::unique_ptr<Container>> Container::as_seen_by(Attachment& attachment,
     UTAN_TRY(reading.open(attachment, snapshot.get()));
     return reading.lend(id_);
   }();
-  UTAN_TRY(attachment.still_there());
+  UTAN_TRY(attachment.still_there());  // otherwise "gone" may be answered from zeroes
   if (!found.ok()) return commit::named(std::move(found).error(), attachment.path());
   return of(attachment, std::move(snapshot), std::move(*found));
 }

@@ -41,7 +41,7 @@ class Hold {
   void release() {
     if (attachment_ == nullptr) return;
     if (id_ != format::root_object) attachment_->let_go(id_);
-    static_cast<void>(commit::Attachment::close(std::exchange(attachment_, nullptr)));
+    commit::Attachment::close_quietly(std::exchange(attachment_, nullptr));
   }
 
  private:

@@ -12,9 +12,7 @@ Result<std::shared_ptr<SnapshotPin>> SnapshotPin::take(Attachment& attachment) {
   UTAN_ASSIGN(out->place_, session->claim_pin());
   out->session_id_ = session->unique_id();
   attachment.share();
-  if (!out->place_.thread->pin_extra(out->place_.index, out->pinned_)) {
-    return Error(Code::corruption, session->path() + ": the newest commit cannot be read");
-  }
+  UTAN_TRY(out->place_.thread->pin_extra(out->place_.index, out->pinned_));
   return out;
 }
 
@@ -22,7 +20,7 @@ SnapshotPin::~SnapshotPin() {
   if (session_id_ == 0) return;
   const Result<Session*> session = attachment_->session();
   if (session.ok() && session.value()->unique_id() == session_id_) place_.thread->unpin_extra(place_.index);
-  static_cast<void>(Attachment::close(attachment_));
+  Attachment::close_quietly(attachment_);
 }
 
 Result<void> SnapshotPin::check_usable() const {

@@ -16,8 +16,10 @@ using format::ObjectId;
 
 Result<std::unique_ptr<Store>> Store::open(os::System& system, const std::string& path,
                                            const commit::OpenOptions& options) {
-  UTAN_ASSIGN(Attachment* const attachment, Attachment::open(system, path, options));
-  return std::unique_ptr<Store>(new Store(*attachment, nullptr));
+  // Made first: memory that runs out behind the opening would leave the file open.
+  std::unique_ptr<Store> out(new Store);
+  UTAN_ASSIGN(out->attachment_, Attachment::open(system, path, options));
+  return out;
 }
 
 Result<void> Store::close(std::unique_ptr<Store> store) {
@@ -34,7 +36,7 @@ Result<void> Store::close(std::unique_ptr<Store> store) {
 
 Store::~Store() {
   snapshot_.reset();
-  if (attachment_ != nullptr) static_cast<void>(Attachment::close(attachment_));
+  if (attachment_ != nullptr) Attachment::close_quietly(attachment_);
 }
 
 Result<std::unique_ptr<Store>> Store::snapshot() const {
@@ -42,8 +44,11 @@ Result<std::unique_ptr<Store>> Store::snapshot() const {
   if (pin == nullptr) {
     UTAN_ASSIGN(pin, SnapshotPin::take(*attachment_));
   }
+  std::unique_ptr<Store> out(new Store);
+  out->snapshot_ = std::move(pin);
   attachment_->share();
-  return std::unique_ptr<Store>(new Store(*attachment_, std::move(pin)));
+  out->attachment_ = attachment_;
+  return out;
 }
 
 std::unique_ptr<Container> Store::root() const {

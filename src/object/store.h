@@ -130,10 +130,9 @@ class Store {
   commit::Attachment& attachment() const { return *attachment_; }
 
  private:
-  Store(commit::Attachment& attachment, std::shared_ptr<SnapshotPin> snapshot)
-      : attachment_(&attachment), snapshot_(std::move(snapshot)) {}
+  Store() = default;
 
-  commit::Attachment* attachment_;
+  commit::Attachment* attachment_ = nullptr;  // null: nothing is open yet, or any more
   std::shared_ptr<SnapshotPin> snapshot_;
 };
 

@@ -77,7 +77,7 @@ bool is_absent(const Found& found) {
 Table::~Table() {
   hold_.release();
   snapshot_.reset();
-  static_cast<void>(commit::Attachment::close(attachment_));
+  commit::Attachment::close_quietly(attachment_);
 }
 
 Result<bool> Table::get(Bytes key, Value& out) const {

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <mutex>
@@ -10,6 +9,7 @@
 
 #include "os/linux/descriptor.h"
 #include "os/linux/error.h"
+#include "os/linux/pages.h"
 #include "os/linux/system.h"
 
 namespace utan::os::linux_os {
@@ -91,27 +91,22 @@ namespace {
 
 class LinuxForkSentinel final : public ForkSentinel {
  public:
-  LinuxForkSentinel(void* page, std::size_t size)
-      : ForkSentinel(new (page) std::atomic<std::uint64_t>(1)), page_(page), size_(size) {}
-  ~LinuxForkSentinel() override { ::munmap(page_, size_); }
+  explicit LinuxForkSentinel(Pages page)
+      : ForkSentinel(new (page.begin()) std::atomic<std::uint64_t>(1)), page_(std::move(page)) {}
 
  private:
-  void* const page_;
-  const std::size_t size_;
+  const Pages page_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<ForkSentinel>> LinuxSystem::fork_sentinel() {
   const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  void* page = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (page == MAP_FAILED) return failure(errno, "map", "a page of memory");
-  if (::madvise(page, size, MADV_WIPEONFORK) != 0) {
-    const int system_error = errno;
-    ::munmap(page, size);
-    return Error{Code::unsupported, system_error, "cannot notice a fork: " + reason(system_error)};
-  }
-  return std::unique_ptr<ForkSentinel>(std::make_unique<LinuxForkSentinel>(page, size));
+  Pages page(::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), size);
+  if (!page.mapped()) return failure(errno, "map", "a page of memory");
+  if (::madvise(page.begin(), size, MADV_WIPEONFORK) != 0)
+    return Error{Code::unsupported, errno, "cannot notice a fork: " + reason(errno)};
+  return std::unique_ptr<ForkSentinel>(std::make_unique<LinuxForkSentinel>(std::move(page)));
 }
 
 Result<void> LinuxSystem::at_fork_in_child(void (*in_child)()) {

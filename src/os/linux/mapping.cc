@@ -1,6 +1,5 @@
 // Mappings of files, and how much address space there is for them.
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include "os/linux/error.h"
 #include "os/linux/fault.h"
 #include "os/linux/file.h"
+#include "os/linux/pages.h"
 #include "os/linux/system.h"
 
 namespace utan::os::linux_os {
@@ -32,12 +32,11 @@ constexpr std::uint64_t reservation_max = std::uint64_t{64} << 40;
 
 class LinuxMapping final : public Mapping {
  public:
-  LinuxMapping(void* address, ByteCount reserved)
-      : Mapping(static_cast<std::byte*>(address), reserved), range_(watch_range(address, reserved.value)) {}
-  ~LinuxMapping() override {
-    forget_range(range_);
-    ::munmap(data(), reserved().value);
-  }
+  explicit LinuxMapping(Pages pages)
+      : Mapping(static_cast<std::byte*>(pages.begin()), ByteCount{pages.size()}),
+        pages_(std::move(pages)),
+        range_(watch_range(pages_.begin(), pages_.size())) {}
+  ~LinuxMapping() override { forget_range(range_); }
 
   bool is_lost() const override { return range_ != nullptr && range_->faults.load(std::memory_order_acquire) != 0; }
   void watch(std::atomic<std::uint64_t>* word) override {
@@ -45,6 +44,7 @@ class LinuxMapping final : public Mapping {
   }
 
  private:
+  const Pages pages_;
   WatchedRange* const range_;
 };
 
@@ -76,8 +76,9 @@ Result<std::unique_ptr<Mapping>> map_file(int number, const std::string& path, B
   const bool writable = access == Access::read_write;
   UTAN_ASSIGN(const Descriptor own, open_again(number, path, writable ? O_RDWR : O_RDONLY));
   const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-  void* address = ::mmap(nullptr, reservation.value, protection, MAP_SHARED | MAP_NORESERVE, own.number(), 0);
-  if (address == MAP_FAILED) {
+  Pages pages(::mmap(nullptr, reservation.value, protection, MAP_SHARED | MAP_NORESERVE, own.number(), 0),
+              reservation.value);
+  if (!pages.mapped()) {
     const int system_error = errno;
     auto error = failure(system_error, "map", path);
     // Here it is addresses that are missing, not memory; or the range is longer than the file system lets any file be.
@@ -87,9 +88,9 @@ Result<std::unique_ptr<Mapping>> map_file(int number, const std::string& path, B
     return error;
   }
   // A core dump would otherwise hold the whole store. A kernel without the advice only makes larger dumps.
-  (void)::madvise(address, reservation.value, MADV_DONTDUMP);
+  (void)::madvise(pages.begin(), pages.size(), MADV_DONTDUMP);
   // No MADV_HUGEPAGE: a flush writes changed pages whole, and 2 MiB for each record that changed is too much.
-  return std::unique_ptr<Mapping>(std::make_unique<LinuxMapping>(address, reservation));
+  return std::unique_ptr<Mapping>(std::make_unique<LinuxMapping>(std::move(pages)));
 }
 
 ByteCount LinuxSystem::address_space_max() {
@@ -100,10 +101,8 @@ ByteCount LinuxSystem::address_space_max() {
   }
   // Kernels and processors differ in how many address bits a process has, and nothing says it but trying.
   for (most &= ~std::uint64_t{0xFFFF}; most >= std::uint64_t{1} << 20; most = most / 2 & ~std::uint64_t{0xFFFF}) {
-    void* address = ::mmap(nullptr, most, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (address == MAP_FAILED) continue;
-    ::munmap(address, most);
-    break;
+    const Pages tried(::mmap(nullptr, most, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), most);
+    if (tried.mapped()) break;
   }
   return ByteCount{most};
 }

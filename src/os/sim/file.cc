@@ -35,8 +35,7 @@ class SimFile final : public File {
   Result<void> write(Offset to, std::span<const std::byte> bytes) override;
   Result<void> allocate(ByteCount size) override;
   Result<void> flush() override;
-  // Nothing needs to have been written.
-  Result<void> write_back(Offset, ByteCount) override { return {}; }
+  Result<void> write_back(Offset from, ByteCount size) override;
   Result<std::unique_ptr<Mapping>> map(ByteCount reservation, Access access) override;
   Result<bool> try_lock(LockMode mode) override;
   void unlock() override;
@@ -133,6 +132,14 @@ Result<void> SimFile::flush() {
     failures_seen_ = node_->file.flush_failure_count();
     return failure(Code::io, EIO, "flush", path_);
   }
+  return {};
+}
+
+// Nothing needs to have been written.
+Result<void> SimFile::write_back(Offset, ByteCount) {
+  if (Error error = world_.report(process_, CallKind::write_back, path_); !error.ok())
+    return fail_flush(std::move(error));
+  UTAN_ASSIGN(const auto lock, world_.enter_reported(process_));
   return {};
 }
 

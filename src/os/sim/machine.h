@@ -42,7 +42,7 @@ class World;
 #define UTAN_SIM_CALL_LIST(X)                                                                                       \
   X(open) X(status) X(resolve) X(rename) X(rename_new) X(remove) X(flush_folder) X(match_ownership)                 \
   X(sleep) X(boot_id) X(random) X(private_memory) X(futex_wait) X(futex_wake) X(fork_sentinel) X(at_fork)           \
-  X(file_status) X(medium) X(read) X(write) X(allocate) X(flush) X(flush_end) X(map)                                \
+  X(file_status) X(medium) X(read) X(write) X(allocate) X(flush) X(flush_end) X(write_back) X(map)                 \
   X(lock) X(unlock) X(lock_byte) X(unlock_byte) X(test_bytes) X(close)
 // clang-format on
 

@@ -38,6 +38,7 @@ std::map<CallKind, Code> call_everything(Process& process) {
   codes[CallKind::allocate] = file->allocate(ByteCount{8192}).code();
   codes[CallKind::flush] = file->flush().code();
   codes[CallKind::flush_end] = codes[CallKind::flush];
+  codes[CallKind::write_back] = file->write_back(Offset{0}, ByteCount{1}).code();
   codes[CallKind::map] = file->map(ByteCount{8192}, Access::read_write).code();
   codes[CallKind::lock] = file->try_lock(LockMode::shared).code();
   file->unlock();
