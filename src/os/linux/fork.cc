@@ -14,6 +14,27 @@
 
 namespace utan::os::linux_os {
 
+namespace {
+
+// The kernel zeroes its page in a child. Emulators of the system (QEMU's user mode, as containers of another processor run in)
+// say that they will and do not: so the handler of a fork does it, too. Of a fork that calls no handlers they tell nothing.
+class LinuxForkSentinel final : public ForkSentinel {
+ public:
+  explicit LinuxForkSentinel(Pages page);
+  ~LinuxForkSentinel() override;
+
+  void zero() const { word_->store(0, std::memory_order_relaxed); }
+  LinuxForkSentinel* next() const { return next_; }
+
+ private:
+  const Pages page_;
+  // Under the gate.
+  LinuxForkSentinel* next_ = nullptr;
+  LinuxForkSentinel** link_ = nullptr;  // what points to this one
+};
+
+}  // namespace
+
 // What a fork must not fall into: the time between a descriptor's opening and its listing, or between its unlisting and
 // its closing. The gate is shut over each of them, and from a fork's first handler to its last; so a fork finds exactly
 // those listed that are open, and its child closes them. What happens under it is one system call, no more: a fork
@@ -27,7 +48,8 @@ struct ForkGate {
   std::mutex mutex;
   sigset_t signals{};                   // those that the thread in the gate had blocked before
   UnsharedDescriptor* first = nullptr;  // all that are open
-  int register_error = 0;               // why there are no handlers
+  LinuxForkSentinel* first_sentinel = nullptr;
+  int register_error = 0;  // why there are no handlers
 
   static ForkGate& instance() {
     static auto* const gate = new ForkGate;
@@ -59,6 +81,7 @@ struct ForkGate {
       one->number_ = -1;
     }
     gate.first = nullptr;
+    for (const LinuxForkSentinel* one = gate.first_sentinel; one != nullptr; one = one->next()) one->zero();
     gate.unlock();
   }
 };
@@ -87,18 +110,21 @@ UnsharedDescriptor::~UnsharedDescriptor() {
   ::close(number_);
 }
 
-namespace {
+LinuxForkSentinel::LinuxForkSentinel(Pages page)
+    : ForkSentinel(new (page.begin()) std::atomic<std::uint64_t>(1)), page_(std::move(page)) {
+  ForkGate& gate = ForkGate::instance();
+  const std::lock_guard shut(gate);
+  next_ = gate.first_sentinel;
+  link_ = &gate.first_sentinel;
+  if (next_ != nullptr) next_->link_ = &next_;
+  gate.first_sentinel = this;
+}
 
-class LinuxForkSentinel final : public ForkSentinel {
- public:
-  explicit LinuxForkSentinel(Pages page)
-      : ForkSentinel(new (page.begin()) std::atomic<std::uint64_t>(1)), page_(std::move(page)) {}
-
- private:
-  const Pages page_;
-};
-
-}  // namespace
+LinuxForkSentinel::~LinuxForkSentinel() {
+  const std::lock_guard shut(ForkGate::instance());
+  *link_ = next_;
+  if (next_ != nullptr) next_->link_ = link_;
+}
 
 Result<std::unique_ptr<ForkSentinel>> LinuxSystem::fork_sentinel() {
   const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
