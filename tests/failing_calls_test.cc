@@ -204,7 +204,9 @@ TEST_F(FailingCalls, ACloseWhoseCallsFail) {
     }
     const auto next = open_in(machine_.start_process());
     ASSERT_NE(next, nullptr);
-    if (!is_flush) EXPECT_EQ(get_from(*next, "k"), std::to_string(number));
+    if (!is_flush) {
+      EXPECT_EQ(get_from(*next, "k"), std::to_string(number));
+    }
     put_in(*next, "k", "next");
     EXPECT_TRUE(next->sync().ok());
     if (!met) break;
