@@ -26,8 +26,8 @@ thread_local bool refused = false;
 
 }  // namespace
 
-// In the place of the standard library's.
-void* operator new(std::size_t size) {
+// In the place of the standard library's. Not inlined: GCC takes what it sees of one for a mistake with the other.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   if (granted == 0) {
     if (!for_good) granted = -1;
     refused = true;
@@ -38,8 +38,8 @@ void* operator new(std::size_t size) {
   if (made == nullptr) throw std::bad_alloc();
   return made;
 }
-void operator delete(void* at) noexcept { std::free(at); }
-void operator delete(void* at, std::size_t) noexcept { std::free(at); }
+[[gnu::noinline]] void operator delete(void* at) noexcept { std::free(at); }
+[[gnu::noinline]] void operator delete(void* at, std::size_t) noexcept { std::free(at); }
 
 namespace {
 
