@@ -16,7 +16,7 @@
 #
 # Results of a run with SYSTEMS, some of the sections or PEERS_ONLY go to bench/results/partial.* and, with SYSTEMS, to
 # python-partial.*, so as not to pass for a whole one. SECTIONS=python and SECTIONS=cost are the whole of these, and so is
-# SECTIONS=beyond, for which LARGE need not be given: beyond.*.
+# SECTIONS=beyond, for which LARGE need not be given: beyond.{md,json}.
 # Ends with an error if anything measured was wrong, not if a target was missed: the report says which.
 set -eu
 cd "$(dirname "$0")/.."

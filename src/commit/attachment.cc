@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/step.h"
+#include "commit/place.h"
 #include "commit/thread.h"
 
 namespace utan::commit {
@@ -130,7 +131,7 @@ Result<Attachment*> Attachment::open(os::System& system, const std::string& path
   UTAN_TRY(check_options(resolved, options));
   Registry& registry = Registry::instance();
   std::unique_lock lock(registry.mutex);
-  UTAN_TRY(registry.hook(system));
+  if (Result<void> hooked = registry.hook(system); !hooked.ok()) return named(std::move(hooked).error(), resolved);
   const Result<os::FileStatus> status = system.status(resolved);
   if (status.ok()) {
     Attachment* open = registry.find(system, status->identity, options.mode == OpenMode::read_only);
