@@ -93,7 +93,8 @@ measure_program() {
   "$program" --out "$raw" --work "$work" ${SYSTEMS:+--systems "$SYSTEMS"} ${sections:+--sections "$sections"} "$@" || status=$?
   python3 bench/report.py "$raw" --json "$results/$name.json" --markdown "$results/$name.md" --date "$date" $report_options \
     --work-filesystem "$(df --output=fstype "$work" | tail -n 1)"
-  draw bench/picture.py "$name"
+  # Of beyond's few numbers there is no picture.
+  if [ "$name" != beyond ]; then draw bench/picture.py "$name"; fi
 }
 
 measure_cost() {
