@@ -138,7 +138,7 @@ def main():
     arguments.add_argument("--name", required=True, help="NAME.md and NAME.json are written")
     arguments.add_argument("--date", required=True)
     arguments.add_argument("--records", type=int, default=1_000_000)
-    arguments.add_argument("--operations", type=int, default=200_000)
+    arguments.add_argument("--operations", type=int, default=100_000)
     given = arguments.parse_args()
     if shutil.which("valgrind") is None:
         sys.exit("cost: valgrind is not here (on Debian: apt-get install valgrind)")

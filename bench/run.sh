@@ -16,7 +16,7 @@
 #
 # Results of a run with SYSTEMS, some of the sections or PEERS_ONLY go to bench/results/partial.* and, with SYSTEMS, to
 # python-partial.*, so as not to pass for a whole one. SECTIONS=python and SECTIONS=cost are the whole of these, and so is
-# SECTIONS=beyond, for which LARGE need not be given: beyond.{md,json}.
+# SECTIONS=beyond, for which LARGE need not be given: beyond.{md,json}; and SECTIONS=scale with LARGE=1: scale.{md,json,png}.
 # Ends with an error if anything measured was wrong, not if a target was missed: the report says which.
 set -eu
 cd "$(dirname "$0")/.."
@@ -83,9 +83,10 @@ measure_program() {
   if [ -n "${LARGE:-}" ] || [ "$sections" = beyond ]; then
     set -- "$@" --large 1 --beyond-bytes "${BEYOND_BYTES:-21474836480}"
   fi
-  case "${SYSTEMS:-}${PEERS_ONLY:-}:$sections" in
-    :) ;;
-    :beyond) name=beyond ;;
+  case "${SYSTEMS:-}${PEERS_ONLY:-}:$sections${LARGE:+ large}" in
+    : | ": large") ;;
+    ":beyond" | ":beyond large") name=beyond ;;
+    ":scale large") name=scale ;;
     *) name=partial ;;
   esac
 

@@ -16,7 +16,7 @@ constexpr std::array<std::size_t, 5> kValueSizes = {8, 1 << 10, 16 << 10, 128 <<
 constexpr std::uint64_t kRecordCountOfSizes = 100'000;  // at most, for each size
 constexpr std::uint64_t kReadCountMin = 50'000;
 constexpr std::uint64_t kReadCountMax = 500'000;
-constexpr std::uint64_t kReadBytesMax = 128u << 20;
+constexpr std::uint64_t kReadBytesMax = 512u << 20;
 constexpr std::uint64_t kSmallRecordCount = 10'000;  // up to which a step is repeated, because it is over so soon
 constexpr unsigned kSmallRepeatCount = 3;
 

@@ -411,6 +411,93 @@ TEST_F(Attach, ANewStoreIsNotReplacedByOneWhoSawTheOldOne) {
   EXPECT_EQ(get_from(path_, "k"), "of the faster");
 }
 
+// What must be made before anybody can use the store is made by one who is alone. Somebody who looks slowly is waited for,
+// and who comes meanwhile does not begin to look: else there might always be somebody.
+TEST_F(Attach, WhoWantsToBeAloneHasToWaitForThoseAloneWhoCameBefore) {
+  for (const OpenMode mode : {OpenMode::create, OpenMode::read_only}) {
+    put_in(path_, "k", "v");
+    Holder slow(path_, LOCK_SH);
+    std::unique_ptr<Neighbour> later;
+    Detour& detour = Detour::instance();
+    detour.before_sleep = [&] {
+      if (later != nullptr) return;
+      later = std::make_unique<Neighbour>([&](Neighbour&) {
+        Detour& own = Detour::instance();
+        int looks = 0;
+        own.after_open = [&](const std::string& path) { looks += path == lock_path_ ? 1 : 0; };
+        const auto opened = Store::open(own, path_, {.timeout = milliseconds(50)});
+        EXPECT_EQ(opened.code(), Code::timeout);
+        EXPECT_EQ(looks, 0);
+      });
+      EXPECT_TRUE(later->ended_well());
+      slow.let_go();
+    };
+    auto store = test::open_store(path_, with_mode(mode), detour);
+    ASSERT_NE(store, nullptr);
+    ASSERT_NE(later, nullptr) << "nobody was waited for";
+    EXPECT_EQ(get_from(*store, "k"), "v");
+    EXPECT_EQ(get_from(path_, "k"), "v") << "nobody is kept out any more";
+    close(std::move(store));
+  }
+}
+
+// Several who may only read can all want to be alone: each is, in turn.
+TEST_F(Attach, ReadersWhoAllWantToBeAloneGetIn) {
+  put_in(path_, "k", "v");
+  std::vector<std::unique_ptr<Neighbour>> readers;
+  for (int i = 0; i < 4; ++i) {
+    readers.push_back(std::make_unique<Neighbour>([this](Neighbour& self) {
+      Detour& detour = Detour::instance();
+      bool waits = false;
+      detour.before_sleep = [&] {
+        if (!waits) self.pause();
+        waits = true;
+      };
+      self.pause();
+      const auto store = test::open_store(path_, with_mode(OpenMode::read_only), detour);
+      ASSERT_NE(store, nullptr);
+      EXPECT_EQ(get_from(*store, "k"), "v");
+    }));
+  }
+  for (auto& one : readers) ASSERT_TRUE(one->paused());
+  Holder slow(path_, LOCK_SH);  // after the forks: a child would hold it, too
+  for (auto& one : readers) {
+    one->go_on();
+    ASSERT_TRUE(one->paused()) << "in front of its first sleep";
+  }
+  slow.let_go();
+  for (auto& one : readers) one->go_on();
+  for (auto& one : readers) EXPECT_TRUE(one->ended_well());
+}
+
+// Who waited to be alone with a store that is not there any more must not touch the lock file of the one that is.
+TEST_F(Attach, AStoreReplacedWhileSomebodyWaitsToBeAloneIsTheOneHeOpens) {
+  put_in(path_, "k", "old");
+  Holder slow(path_, LOCK_SH);
+  std::unique_ptr<Neighbour> other;
+  Detour& detour = Detour::instance();
+  detour.before_sleep = [&] {
+    if (other != nullptr) return;
+    other = std::make_unique<Neighbour>([&](Neighbour& self) {
+      slow.let_go();  // its copy here
+      ASSERT_EQ(::unlink(path_.c_str()), 0);
+      const auto store = test::open_store(path_);
+      ASSERT_NE(store, nullptr);
+      put_in(*store, "k", "new");
+      self.pause();
+    });
+    ASSERT_TRUE(other->paused());
+    slow.let_go();
+  };
+  const auto store = test::open_store(path_, {}, detour);
+  ASSERT_NE(other, nullptr);
+  ASSERT_NE(store, nullptr);
+  EXPECT_EQ(get_from(*store, "k"), "new");
+  EXPECT_EQ(store->statistics()->processes.value, 2U);
+  other->go_on();
+  EXPECT_TRUE(other->ended_well());
+}
+
 TEST_F(Attach, WhoWaitsForOneStoreKeepsNobodyFromAnother) {
   const std::string busy = folder_.path("busy.utan");
   put_in(busy, "k", "v");

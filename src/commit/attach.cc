@@ -1,8 +1,10 @@
 // Opening a store: claiming an entry, making coordination anew, recovering. create.h makes and removes its file.
 //
 // Everything here happens under flock(LOCK_SH) of the data file, which is taken by polling with a time-out; making
-// coordination anew under LOCK_EX with nobody on the liveness bytes. A lock is always taken first and what it protects
-// written afterwards, so that a kill leaves at most an entry that looks claimed, which the next to attach adopts.
+// coordination anew under LOCK_EX with nobody on the liveness bytes. Who wants that locks a byte of its own first, and who
+// sees that byte locked waits without any lock: so however many come at once, and however slow they are, one is alone soon.
+// A lock is always taken first and what it protects written afterwards, so that a kill leaves at most an entry that looks
+// claimed, which the next to attach adopts.
 #include <algorithm>
 #include <atomic>
 #include <cstring>
@@ -134,6 +136,8 @@ class Opener {
         return false;
       }
     }
+    UTAN_ASSIGN(const bool kept_out, file.others_hold_bytes(format::alone_byte, 1));
+    if (kept_out) return false;
     UTAN_ASSIGN(const bool locked, file.try_lock(os::LockMode::shared));
     if (!locked) return false;
     UTAN_ASSIGN(const os::FileStatus status, file.status());
@@ -161,12 +165,9 @@ class Opener {
     UTAN_ASSIGN(bool usable, open_coordination(status));
     if (!usable) {
       // Made under the exclusive lock, used under the shared one again; claim_entry looks whether it still is the one.
-      Result<bool> made = make_coordination_anew();
+      Result<bool> made = make_coordination_alone();
       no_room_for_lock_file_ = made.code() == Code::no_space;
-      // Whoever could not holds no lock now, and takes none: of several who convert theirs at once, the last is alone.
       if (!made.ok() || !made.value()) return made;
-      UTAN_ASSIGN(const bool locked_again, session_->data_file_->try_lock(os::LockMode::shared));
-      if (!locked_again) return false;
       UTAN_ASSIGN(usable, open_coordination(status));
       if (!usable) return false;
     }
@@ -343,13 +344,37 @@ class Opener {
 
   // --- Coordination anew
 
-  // False: somebody else is at it, or has done it.
+  // False: somebody else is at it, or has done it. Otherwise the lock is a shared one again.
+  Result<bool> make_coordination_alone() {
+    os::File& file = *session_->data_file_;
+    // Those who may only read share the byte, and meet at the lock of the file.
+    UTAN_ASSIGN(const bool first,
+                file.try_lock_byte(format::alone_byte, writes() ? os::LockMode::exclusive : os::LockMode::shared));
+    if (!first) return false;
+    Result<bool> made = wait_until_alone();
+    if (made.ok() && made.value()) made = make_coordination_anew();
+    if (made.ok() && made.value()) made = file.try_lock(os::LockMode::shared);
+    file.unlock_byte(format::alone_byte);
+    return made;
+  }
+
+  // Those who have the shared lock give it up, since they cannot get the byte, and nobody takes it again.
+  Result<bool> wait_until_alone() {
+    for (;;) {
+      UTAN_ASSIGN(const bool alone, session_->data_file_->try_lock(os::LockMode::exclusive));
+      if (alone) break;
+      if (system_.monotonic_now() > deadline_) return false;
+      UTAN_TRY(back_off());
+    }
+    // Nobody kept the store from being replaced meanwhile.
+    return still_there(system_, path_, session_->identity_);
+  }
+
+  // With the lock for one alone. False: somebody else has done it.
   Result<bool> make_coordination_anew() {
     os::File& file = *session_->data_file_;
-    UTAN_ASSIGN(const bool alone, file.try_lock(os::LockMode::exclusive));
-    if (!alone) return false;
     step(Step::recover_started);
-    // Converting the lock gave others a moment: look again at everything.
+    // There was no lock for a moment: look again at everything.
     UTAN_ASSIGN(const os::FileStatus status, file.status());
     UTAN_TRY(read_header(status.size));
     UTAN_ASSIGN(const bool usable, open_coordination(status));

@@ -28,6 +28,8 @@ inline constexpr char coordination_magic[8] = {'\x89', 'U', 't', 'L', '\r', '\n'
 inline constexpr std::uint32_t coordination_version = 4;
 
 inline constexpr std::uint64_t process_entry_count = 4096;
+// Of the bytes that are locked in the data file: those before it are of the entries. Whoever wants to be alone locks it.
+inline constexpr std::uint32_t alone_byte = process_entry_count;
 inline constexpr std::uint64_t line_count_max =
     16384;  // owner words have 16 bits for a line; 10,000 threads and their pins
 inline constexpr std::uint64_t lines_per_growth = 8;
