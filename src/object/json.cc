@@ -95,7 +95,6 @@ class Characters {
     source_->advance();
     return *this;
   }
-  bool operator==(const Characters& other) const { return at_end() == other.at_end(); }
   bool operator!=(const Characters& other) const { return at_end() != other.at_end(); }
 
  private:
