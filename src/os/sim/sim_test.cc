@@ -123,6 +123,22 @@ TEST(SimFaults, AFailedCallDoesNothing) {
   EXPECT_EQ(file->status()->size, ByteCount{0});
 }
 
+// Each description of a file is told of it once, as Linux does.
+TEST(SimFaults, AFailedFlushIsToldToAllWhoHaveTheFileOpen) {
+  Machine machine{1};
+  const auto file = open(machine.start_process(), "/a", Creation::create_new);
+  const auto others = open(machine.start_process(), "/a");
+  ASSERT_TRUE(file->allocate(ByteCount{4096}).ok());
+  machine.on_call([](const Call& call) -> Error {
+    return call.kind == CallKind::flush ? Error{Code::io, EIO, "injected"} : Error{};
+  });
+  EXPECT_EQ(file->flush().code(), Code::io);
+  machine.on_call({});
+  EXPECT_TRUE(file->flush().ok());
+  EXPECT_EQ(others->flush().code(), Code::io);
+  EXPECT_TRUE(others->flush().ok());
+}
+
 TEST(SimFaults, TheReservationIsTheLargestFile) {
   Machine machine{1, ByteCount{1 << 20}};
   Process& process = machine.start_process();
