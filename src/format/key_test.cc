@@ -352,6 +352,12 @@ TEST(Key, WhatCannotBeAKeyIsRefused) {
   EXPECT_TRUE(buffer.encode(Value::string(longest)).ok());
   const Value long_element[] = {Value::string(longest)};
   EXPECT_EQ(buffer.encode(Value::tuple(long_element)).code(), Code::too_large);
+  // It fits, but not with how its number is spelled.
+  const std::string nearly(key_size_max - 8, 'x');
+  Value spelled[] = {Value::string(nearly), Value::integer(1)};
+  EXPECT_TRUE(buffer.encode(Value::tuple(spelled)).ok());
+  spelled[1] = Value::real(1.0);
+  EXPECT_EQ(buffer.encode(Value::tuple(spelled)).code(), Code::too_large);
   std::vector<Value> nested(40);
   for (std::size_t i = 1; i < nested.size(); ++i) nested[i] = Value::tuple({&nested[i - 1], 1});
   EXPECT_TRUE(buffer.encode(nested[key_depth_max]).ok());
