@@ -299,7 +299,10 @@ TEST(Key, OneIsOneHoweverItIsSpelled) {
       EXPECT_EQ(compare_keys(stored(a).key(), stored(b).key()), 0);
       const Value in_tuple[] = {a};
       const Value other[] = {b};
-      EXPECT_EQ(compare_keys(stored(Value::tuple(in_tuple)).key(), stored(Value::tuple(other)).key()), 0);
+      const Stored one = stored(Value::tuple(in_tuple));
+      const Stored another = stored(Value::tuple(other));
+      EXPECT_EQ(compare_keys(one.key(), another.key()), 0);
+      EXPECT_EQ(hash_stored_key(one.tag, one.bytes, 7), hash_stored_key(another.tag, another.bytes, 7));
     }
   }
   EXPECT_EQ(compare_keys(stored(Value::real(-0.0)).key(), stored(Value::integer(0)).key()), 0);

@@ -2,6 +2,7 @@
 // and nothing else; an administrator's doings; points; that files end where they end.
 // Labels: tsan
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <cerrno>
 #include <cstring>
@@ -317,6 +318,10 @@ TEST(SimMachineDeathTest, AFileCannotBeTouchedPastItsEnd) {
   const auto mapping = file->map(ByteCount{1 << 20}, Access::read_write).value();
   mapping->data()[65535] = std::byte{1};
   EXPECT_DEATH(mapping->data()[65536] = std::byte{1}, "");
+  // A fault that is no file's is no other matter than without them.
+  void* const elsewhere = ::mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(elsewhere, MAP_FAILED);
+  EXPECT_DEATH(*static_cast<volatile char*>(elsewhere) = 1, "");
 }
 #endif
 
