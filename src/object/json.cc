@@ -353,7 +353,7 @@ class WordReader {
       case Word::bytes:
         if (!read_base64(text, bytes_)) break;
         return Value::binary(bytes_);
-      case Word::items:
+      case Word::items:  // what comes behind it is a list
         break;
     }
     return wrong_form(word);
