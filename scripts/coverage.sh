@@ -30,7 +30,7 @@ if [[ ${1-} != report ]]; then
 fi
 
 llvm-profdata-14 merge -sparse "$counts"/*.profraw -o "$counts/all.profdata"
-programs=("$(find_extension)")
+programs=("$(find_extension)" build/coverage/src/libutan.so)  # the library is what programs in C execute
 while IFS= read -r -d '' program; do programs+=("$program"); done < \
   <(find build/coverage/tests build/coverage/tools -maxdepth 1 -type f -executable -print0 | sort -z)
 shown=("${programs[0]}" "${programs[@]/#/-object=}" -instr-profile "$counts/all.profdata"

@@ -98,6 +98,28 @@ TEST_F(Attach, OpeningAndClosingOftenLeavesNothingBehind) {
   EXPECT_EQ(names_in(folder_.path("")), 2U) << "data and coordination, nothing temporary";
 }
 
+// Who finds no place free takes that of somebody who has died.
+TEST_F(Attach, WhereTheDeadHaveAllPlacesOneOfTheseIsTaken) {
+  put_in(path_, "k", "v");
+  Neighbour neighbour([this](Neighbour& self) {
+    auto store = test::open_store(path_);
+    ASSERT_NE(store, nullptr);
+    // As if so many had come and been killed: an entry is claimed, and nobody has the lock of its byte.
+    const format::Coordination coordination = store->attachment().session().value()->coordination();
+    for (std::uint32_t i = 0; i < format::process_entry_count; ++i)
+      coordination.entry(i).claim.fetch_or(1, std::memory_order_acq_rel);
+    self.pause();
+    EXPECT_EQ(get_from(*store, "k"), "w");
+    close(std::move(store));
+  });
+  ASSERT_TRUE(neighbour.paused());
+  put_in(path_, "k", "w");
+  neighbour.go_on();
+  EXPECT_TRUE(neighbour.ended_well());
+  EXPECT_EQ(header_of(path_).clean, 1U);
+  EXPECT_EQ(walk_closed(path_).leaked_count, 0U);
+}
+
 // --- The lock file under open processes ------------------------------------------------------------------------------
 
 TEST_F(Attach, ALockFileDeletedInUseKeepsNewcomersOut) {

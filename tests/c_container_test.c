@@ -605,14 +605,53 @@ static void test_assign(utan_store* store, uint32_t type) {
   utan_container_close(container);
 }
 
+/* What is not there, what was never handed out, and what is of another store. */
+static void test_strangers(utan_store* store, const char* other_path) {
+  const utan_value key = text("strangers");
+  utan_value found = text("");
+  utan_store* other;
+  utan_container* root;
+  utan_container* list;
+  utan_data* data;
+  EXPECT_OK(utan_root(store, &root));
+  EXPECT_CODE(utan_get(root, &key, &found), UTAN_NOT_FOUND);
+  EXPECT(strcmp(utan_last_error(), "not found") == 0);
+  found.reserved[1] = 99;
+  utan_value_release(&found);
+  EXPECT(found.reserved[1] == 0);
+  EXPECT_OK(utan_open(other_path, NULL, &other));
+  EXPECT_OK(utan_new(other, UTAN_LIST, NULL, &list));
+  EXPECT_OK(utan_data_new(&data));
+  EXPECT_OK(utan_data_begin(data, UTAN_LIST, NULL));
+  {
+    const utan_value stranger = named(list);
+    EXPECT_OK(utan_data_add(data, &stranger));
+  }
+  EXPECT_OK(utan_data_end(data));
+  {
+    const utan_value strangers = plain(data);
+    EXPECT_CODE(utan_set(root, &key, &strangers), UTAN_INVALID);
+    EXPECT(strstr(utan_last_error(), "containers of another store") != NULL);
+  }
+  EXPECT_CODE(utan_get(root, &key, &found), UTAN_NOT_FOUND);
+  utan_data_free(data);
+  utan_container_close(list);
+  utan_container_close(root);
+  EXPECT_OK(utan_close(other));
+}
+
 int main(void) {
   char folder[] = "/tmp/utan-c-XXXXXX";
   char path[64];
   char lock[64];
+  char other[64];
+  char other_lock[64];
   utan_store* store;
   if (mkdtemp(folder) == NULL) return 2;
   snprintf(path, sizeof path, "%s/store", folder);
   snprintf(lock, sizeof lock, "%s/store-lock", folder);
+  snprintf(other, sizeof other, "%s/other", folder);
+  snprintf(other_lock, sizeof other_lock, "%s/other-lock", folder);
   EXPECT_OK(utan_open(path, NULL, &store));
   test_values(store);
   test_steps(store, UTAN_DICT);
@@ -629,9 +668,12 @@ int main(void) {
   test_assign(store, UTAN_DICT);
   test_assign(store, UTAN_COLLECTION);
   test_assign(store, UTAN_TABLE);
+  test_strangers(store, other);
   EXPECT_OK(utan_close(store));
   unlink(path);
   unlink(lock);
+  unlink(other);
+  unlink(other_lock);
   rmdir(folder);
   printf("%d failures\n", failures);
   return failures == 0 ? 0 : 1;

@@ -117,8 +117,72 @@ TEST_F(CheckOpen, NoNonsenseMakesItFail) {
   EXPECT_TRUE(walk().sound());
 }
 
+TEST_F(CheckOpen, PinnedCommits) {
+  const format::HeadWord head{coordination().fixed().head.load()};
+  const std::uint64_t number = data_->at<format::CommitBlock>(head.block().value)->header.birth;
+  format::PinSlot& pin = line().extra_pins[0].pins[0];
+  pin.offset.store(head.block().value);
+  pin.number.store(number + 1);
+  expect("is the block of commit " + std::to_string(number) + ", not of " + std::to_string(number + 1));
+  // A smaller block passes for a commit's.
+  const std::uint64_t leaf = data_->at<format::CommitBlock>(head.block().value)->object_table_root;
+  const std::uint64_t root = data_->at<format::ObjectLeaf>(leaf)->entries()[table_->id().index()].root;
+  const std::uint64_t record = data_->record_in(data_->bucket(root), 0);
+  data_->block(record)->kind = format::Kind::commit;
+  pin.offset.store(record);
+  expect("a commit block is shorter than it can be");
+}
+
+TEST_F(CheckOpen, MorePinnedCommitsThanAreWalked) {
+  const format::HeadWord head{coordination().fixed().head.load()};
+  ASSERT_TRUE(walk().whole);
+  // Lines that were never used, each with as many pins as it can have, in a coordination file that is longer.
+  const std::uint64_t lines = 64;
+  std::vector<std::byte> longer(format::coordination_size(lines));
+  std::memcpy(longer.data(), shared_->data(), shared_->size().value);
+  shared_ = std::make_unique<Image>(std::span<const std::byte>(longer));
+  coordination().fixed().line_count.store(lines);
+  coordination().fixed().line_high.store(lines);
+  std::uint64_t pinned = 0;
+  const std::uint64_t number = data_->at<format::CommitBlock>(head.block().value)->header.birth;
+  for (std::uint64_t i = lines - 1; i > 0 && coordination().line(i).owner.load() == 0; --i) {
+    for (auto& extra : coordination().line(i).extra_pins) {
+      for (auto& pin : extra.pins) {
+        pin.offset.store(head.block().value);
+        pin.number.store(number + ++pinned);
+      }
+    }
+  }
+  const check::Report report = walk();
+  EXPECT_FALSE(report.whole) << "of " << pinned << " pinned commits";
+  EXPECT_EQ(report.leaked_count, 0U);
+  EXPECT_GT(report.problem_count, 0U) << "what was walked is not the commit that is said";
+  EXPECT_LT(report.problem_count, pinned);
+}
+
+TEST_F(CheckOpen, Masks) {
+  format::Line& nobodys = coordination().line(coordination().fixed().line_count.load() - 1);
+  ASSERT_EQ(nobodys.owner.load(), 0U);
+  // The first block of a class that has a free one.
+  const std::uint64_t segment = format::segment_of(format::HeadWord{coordination().fixed().head.load()}.block()).value;
+  const auto* bits = data_->at<format::Bitmap>(format::bitmap_offset(SegmentIndex{segment}).value);
+  const std::uint64_t free = ~bits->words[0].load();
+  ASSERT_NE(free, 0U) << "the test needs a block that is free";
+  format::AllocatorSlot& slot = nobodys.allocator[format::class_first];
+  slot.mask.store(free & -free);
+  slot.place.store(format::AllocatorSlot::make_place(SegmentIndex{segment}, 0));
+  coordination().fixed().line_high.store(coordination().fixed().line_count.load());
+  expect("a block in a mask has a clear bit");
+}
+
 TEST_F(CheckOpen, Queues) {
   const auto queue = format::ChainWord{line().queue.load()};
+  // Two lines have one queue.
+  format::Line& other = coordination().line(coordination().fixed().line_count.load() - 1);
+  coordination().fixed().line_high.store(coordination().fixed().line_count.load());
+  other.queue.store(queue.word);
+  expect("is queued twice");
+  other.queue.store(0);
   data_->at<format::CommitBlock>(queue.offset().value)->owner_next = queue.offset().value;
   expect("is not the next commit of its line");
   line().queue.store(format::ChainWord::make(Offset{16}, 0).word);

@@ -212,6 +212,16 @@ TEST_F(Check, TheCommit) {
   change("beyond the highest index", [](format::CommitBlock& commit) { commit.object_index_high = 2; });
   change("cannot have 7 levels", [](format::CommitBlock& commit) { commit.object_table_depth = 7; });
   change("branch of the object table: is of kind", [](format::CommitBlock& commit) { commit.object_table_depth = 1; });
+  const std::uint64_t leaf = sound().leaf_offset();
+  expect(
+      "a branch of the object table cannot have 63 entries",
+      [&](Image& image) {
+        image.block(leaf)->kind = Kind::object_branch;
+        image.block(leaf)->aux = format::object_branch_fanout + 1;
+        image.commit()->object_table_depth = 1;
+        image.seal(image.commit_offset());
+      },
+      leaf);
 }
 
 // --- Tables ------------------------------------------------------------------------------------------------------------
@@ -305,6 +315,14 @@ TEST_F(Check, KeysAndValuesOfRecords) {
       "a key cannot have", [&](Image& image) { image.at<format::Record>(record)->set_sizes(65537, 1); }, record);
   expect(
       "is longer than its block", [&](Image& image) { image.at<format::Record>(record)->set_sizes(3, 65537); }, record);
+  expect(
+      "a value cannot have " + std::to_string(format::value_size_max + 1) + " bytes",
+      [&](Image& image) {
+        image.block(record)->aux = static_cast<std::uint16_t>(static_cast<unsigned>(Tag::string) |
+                                                              static_cast<unsigned>(Tag::string | Tag::large) << 8);
+        image.at<format::Record>(record)->set_sizes(3, format::value_size_max + 1);
+      },
+      record);
 }
 
 // --- Ordered trees -----------------------------------------------------------------------------------------------------
@@ -376,6 +394,14 @@ TEST_F(Check, BranchesOfOrderedTrees) {
       [&](Image& image) { image.at<format::OrderedBranch>(branch)->height = 2; }, branch);
   change(
       "cannot have 13 levels", root, [&](Image& image) { image.at<format::OrderedBranch>(root)->height = 13; }, root);
+  change(
+      "has another beside the offset of child 0", root,
+      [&](Image& image) {
+        image.at<format::OrderedBranch>(root)->height = format::ordered_wide_height;
+        // One child alone, so that there is room for its count.
+        image.block(root)->aux = OrderedAux::make(1, image.shape(root).prefix_size).word;
+      },
+      root);
   change(
       "what is reserved in a branch", branch,
       [&](Image& image) { image.at<format::OrderedBranch>(branch)->reserved = 1; }, branch);
@@ -512,6 +538,9 @@ TEST_F(Check, CheckpointsAndHeaders) {
       image.seal_slot(i);
     }
   });
+  const std::uint64_t size = format::regions_offset - 1;
+  expect_in(check::Walk(sound().data(), ByteCount{size}, format::Coordination{}, 0).run(),
+            "the file ends at " + std::to_string(size) + " bytes, inside its description");
 }
 
 }  // namespace

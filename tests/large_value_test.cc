@@ -6,6 +6,7 @@
 // So large they are in a torture run alone; otherwise the same is done with values of some megabytes. There is never more
 // than the value, one copy of it, and a file of three times its size: 10 GiB.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstring>
@@ -141,6 +142,42 @@ TEST_F(LargeValueTest, OfEachContainer) {
   const check::Report report = test::walk(*store_);
   EXPECT_EQ(report.orphan_count, 0U);
   EXPECT_LT(store_->statistics()->heap.used.value, std::uint64_t{4} << 20) << "of the values";
+}
+
+// Of several runs of segments: what is there is compared with what is expected, run by run.
+TEST_F(LargeValueTest, OfSeveralRunsIsReplacedIfItIsTheSame) {
+  std::string text(format::run_size_max + 1, 't');
+  const std::unique_ptr<Container> root = store_->root();
+  const auto replace = [&](const Value& expected) {
+    Input input(Value::integer(1));
+    const Result<bool> replaced = root->replace(Value::string("k"), expected, input);
+    EXPECT_TRUE(replaced.ok()) << replaced.error().message();
+    return replaced.ok() && *replaced;
+  };
+  set(*root, Value::string("k"), Value::string(text));
+  EXPECT_FALSE(replace(Value::binary(test::bytes(text)))) << "of another type";
+  text.back() = 'u';
+  EXPECT_FALSE(replace(Value::string(text)));
+  text.back() = 't';
+  EXPECT_TRUE(replace(Value::string(text)));
+  expect_value(*root, Value::string("k"), Value::integer(1));
+}
+
+// Nothing is read of it: there are addresses alone.
+TEST_F(LargeValueTest, OneThatIsTooLargeIsRefusedByItsSize) {
+  const std::size_t size = format::value_size_max + 1;
+  void* const at = ::mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ASSERT_NE(at, MAP_FAILED);
+  const Value too_large = Value::binary({static_cast<const std::byte*>(at), size});
+  for (const ContainerType type : {ContainerType::dict, ContainerType::table}) {
+    const std::unique_ptr<Container> container = store_->container(object::name_of(type), type, true).value();
+    Input input(too_large);
+    const Result<void> done = container->set(Value::string("k"), input);
+    EXPECT_EQ(done.code(), Code::too_large);
+    EXPECT_NE(done.error().message().find("a value has at most"), std::string::npos) << done.error().message();
+    EXPECT_EQ(container->count()->value, 0U);
+  }
+  ::munmap(at, size);
 }
 
 TEST_F(LargeValueTest, InADocument) {

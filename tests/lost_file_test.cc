@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/step.h"
 #include "object/container.h"
 #include "object/iterator.h"
 #include "os/linux/testing.h"
@@ -198,6 +199,39 @@ TEST_F(LostFileTest, ALargeValueIsWrittenToAFileThatIsCut) {
   });
   EXPECT_TRUE(child.join());
 }
+
+#if defined(UTAN_STEPS) && UTAN_STEPS
+// What a commit was built of may have been zeroes.
+TEST_F(LostFileTest, WhatIsBuiltWhileTheFileIsCutIsNotCommitted) {
+  os::testing::TestChild child([&] {
+    const std::unique_ptr<object::Store> store = test::open_store(path_);
+    const auto table = test::open_table(*store, "t");
+    test::put(*table, "k", "before");
+    const heap::Heap& heap = store->attachment().session().value()->heap();
+    const std::uint64_t head = heap.coordination().fixed().head.load();
+    // Cut at the last step before the commit, and looked at there.
+    struct Cut {
+      std::string path;
+      std::uint64_t size;
+      const std::byte* behind;
+    } cut{path_, size_of(path_) - format::page_size, heap.base() + size_of(path_) - 1};
+    step_hook = {[](void* context, Step at) {
+                   if (at != Step::build_commit_block_written) return;
+                   const Cut& it = *static_cast<Cut*>(context);
+                   EXPECT_EQ(::truncate(it.path.c_str(), static_cast<off_t>(it.size)), 0);
+                   const std::byte seen = *static_cast<const volatile std::byte*>(it.behind);
+                   EXPECT_EQ(seen, std::byte{0});
+                 },
+                 &cut};
+    const Result<bool> put = table->put(test::bytes("k"), test::bytes("after"), object::Table::Put::always);
+    step_hook = {};
+    EXPECT_EQ(put.code(), Code::corruption);
+    EXPECT_EQ(heap.coordination().fixed().head.load(), head);
+    return !HasFailure();
+  });
+  EXPECT_TRUE(child.join());
+}
+#endif
 
 }  // namespace
 }  // namespace utan

@@ -161,6 +161,7 @@ TEST_F(NoMemory, Reading) {
               utan_value found{};
               const utan_code code = utan_get(root_, &key, &found);
               if (code == UTAN_OK) utan_value_release(&found);
+              EXPECT_TRUE(code == UTAN_OK || (found.type == UTAN_NULL && found.container == nullptr));
               return code;
             }),
             0);
@@ -174,6 +175,32 @@ TEST_F(NoMemory, Reading) {
               while ((code = utan_iterator_next(iterator, &found, &value)) == UTAN_OK) utan_value_release(&value);
               utan_iterator_close(iterator);
               return code == UTAN_NOT_FOUND ? UTAN_OK : code;
+            }),
+            0);
+}
+
+// An entry is handed over whole or not at all: both its key and its value need memory.
+TEST_F(NoMemory, ReadingAnEntry) {
+  const std::string name(300, 'a');
+  const utan_value key = text(name);
+  utan_value plain{};
+  plain.type = UTAN_DATA;
+  plain.plain = data_;
+  expect_done(utan_clear(root_));
+  expect_done(utan_set(root_, &key, &plain));
+  EXPECT_GT(starve([&] {
+              utan_value found{};
+              utan_value value{};
+              const utan_code code = utan_first(root_, &found, &value);
+              if (code == UTAN_OK) {
+                utan_value_release(&found);
+                utan_value_release(&value);
+              } else {
+                EXPECT_EQ(found.type, UTAN_NULL);
+                EXPECT_EQ(value.type, UTAN_NULL);
+                EXPECT_EQ(found.reserved[1] | value.reserved[1], 0U);
+              }
+              return code;
             }),
             0);
 }

@@ -3,6 +3,7 @@
 // Labels: tsan small
 // Timeout: 120 s
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 
 #include "object/container.h"
 #include "object/iterator.h"
+#include "object/table_get.h"
 #include "support/store_fixture.h"
 
 namespace utan {
@@ -142,6 +144,31 @@ TEST(Outgrow, InSeveralProcessesAndThreads) {
   }
   const std::unique_ptr<object::Store> store = test::open_store(path);
   EXPECT_EQ(test::walk(*store).problem_count, 0u);
+}
+
+// The newest commit's block itself lies beyond what a reader of another process has mapped.
+TEST(Outgrow, ACommitBlockBeyondTheAddresses) {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.path("store");
+  const std::unique_ptr<object::Store> store = test::open_store(path, narrow());
+  const std::unique_ptr<object::Table> table = test::open_table(*store, "t");
+  test::put(*table, "k", "before");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const std::unique_ptr<object::Store> own = test::open_store(path, narrow());
+    write_range(*own, 0, 8000);
+    // By a thread of its own, which finds no room for its commits in what was there before.
+    std::thread([&] { test::put(*test::open_table(*own, "t"), "k", "after"); }).join();
+    ::kill(::getpid(), SIGKILL);  // closing would commit once more, elsewhere
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  const heap::Heap& heap = store->attachment().session().value()->heap();
+  ASSERT_GT(format::HeadWord{heap.coordination().fixed().head.load()}.block().value, reservation);
+  object::Value value;
+  EXPECT_EQ(table->get_quickly(test::bytes("k"), value), tree::Quick::unusual);
+  EXPECT_EQ(test::get(*table, "k"), "after");
 }
 
 }  // namespace

@@ -49,6 +49,40 @@ TEST(Horizon, BeforeItsFirstScanSaysNothing) {
   EXPECT_EQ(horizon.around(7).newest_before, ~std::uint64_t{0});
 }
 
+// A pin that is about to be set protects everything: nobody knows yet on which commit.
+TEST(Horizon, WhileAPinIsBeingSetNothingIsFreed) {
+  const test::TemporaryFolder folder;
+  auto store = test::open_store(folder.path("s"));
+  auto table = test::open_table(*store, "t");
+  test::put(*table, "k", "1");
+  const heap::Heap& heap = store->attachment().session().value()->heap();
+  const format::Coordination coordination = heap.coordination();
+  commit::Thread& thread = *store->attachment().thread().value();
+  const auto first_in_queue = [&] {
+    std::uint64_t i = 0;
+    while (coordination.line(i).queue.load() == 0) ++i;
+    return coordination.line(i).queue.load();
+  };
+  // As a process would have it that stopped there.
+  format::PinSlot& pin = coordination.line(coordination.fixed().line_count.load() - 1).pins[0];
+  coordination.fixed().line_high.store(coordination.fixed().line_count.load());
+  pin.number.store(format::pin_open);
+  commit::Horizon horizon;
+  horizon.scan(heap);
+  EXPECT_TRUE(horizon.open());
+  EXPECT_TRUE(horizon.is_pinned_before(1));
+  const std::uint64_t first = first_in_queue();
+  for (int i = 0; i < 100; ++i) test::put(*table, "k", std::to_string(i));
+  ASSERT_TRUE(store->sync().ok()) << "the checkpoint before sees what they replaced";
+  thread.reclaim();
+  EXPECT_EQ(first_in_queue(), first);
+  pin.number.store(format::pin_free);
+  horizon.scan(heap);
+  EXPECT_FALSE(horizon.open());
+  thread.reclaim();
+  EXPECT_NE(first_in_queue(), first);
+}
+
 // What a commit replaced beyond its own space stands on lists, and where these are too many, on lists of lists.
 TEST(Reclaimer, CountsBlocksOnListsOfLists) {
   const test::TemporaryFolder folder;

@@ -39,18 +39,11 @@ class ExpectDamage {
       ::utan::check_failed(#condition, __FILE__, __LINE__); \
   } while (false)
 
-#define DCHECK(condition)                                     \
-  do {                                                        \
-    if constexpr (::utan::debug_build) {                      \
-      if (!(condition)) [[unlikely]]                          \
-        ::utan::check_failed(#condition, __FILE__, __LINE__); \
-    }                                                         \
+#define DCHECK(condition)                \
+  do {                                   \
+    if constexpr (::utan::debug_build) { \
+      CHECK(condition);                  \
+    }                                    \
   } while (false)
 
-#define DCHECK_SOUND(condition)                                      \
-  do {                                                               \
-    if constexpr (::utan::debug_build) {                             \
-      if (!(condition) && ::utan::damage_expected == 0) [[unlikely]] \
-        ::utan::check_failed(#condition, __FILE__, __LINE__);        \
-    }                                                                \
-  } while (false)
+#define DCHECK_SOUND(condition) DCHECK((condition) || ::utan::damage_expected != 0)

@@ -5,12 +5,13 @@
 // safety: values. Ownership: an Error owns its message.
 #pragma once
 
-#include <cassert>
 #include <memory>
 #include <new>
 #include <string>
 #include <type_traits>
 #include <utility>
+
+#include "base/check.h"
 
 namespace utan {
 
@@ -42,10 +43,10 @@ enum class Code : int {
 class [[nodiscard]] Error {
  public:
   Error() = default;
-  Error(Code code, std::string message) : info_(new Info{code, 0, std::move(message)}) { assert(code != Code::ok); }
+  Error(Code code, std::string message) : info_(new Info{code, 0, std::move(message)}) { DCHECK(code != Code::ok); }
   // `system_error` is the errno that caused it.
   Error(Code code, int system_error, std::string message) : info_(new Info{code, system_error, std::move(message)}) {
-    assert(code != Code::ok);
+    DCHECK(code != Code::ok);
   }
 
   bool ok() const { return info_ == nullptr; }
@@ -77,7 +78,7 @@ class [[nodiscard]] Result {
  public:
   Result(T value) : value_(std::move(value)), has_value_(true) {}      // NOLINT(google-explicit-constructor)
   Result(Error error) : error_(std::move(error)), has_value_(false) {  // NOLINT(google-explicit-constructor)
-    assert(!error_.ok());
+    DCHECK(!error_.ok());
   }
   Result(Result&& other) noexcept : has_value_(other.has_value_) {
     if (has_value_) {
@@ -106,15 +107,15 @@ class [[nodiscard]] Result {
   bool ok() const { return has_value_; }
   Code code() const { return has_value_ ? Code::ok : error_.code(); }
   T& value() & {
-    assert(has_value_);
+    DCHECK(has_value_);
     return value_;
   }
   const T& value() const& {
-    assert(has_value_);
+    DCHECK(has_value_);
     return value_;
   }
   T&& value() && {
-    assert(has_value_);
+    DCHECK(has_value_);
     return std::move(value_);
   }
   T& operator*() & { return value(); }
@@ -123,11 +124,11 @@ class [[nodiscard]] Result {
   const T* operator->() const { return &value(); }
 
   const Error& error() const& {
-    assert(!has_value_);
+    DCHECK(!has_value_);
     return error_;
   }
   Error error() && {
-    assert(!has_value_);
+    DCHECK(!has_value_);
     return std::move(error_);
   }
 

@@ -3,16 +3,12 @@
 namespace utan {
 
 const char* step_name(Step step) {
-  switch (step) {
-#define UTAN_STEP_CASE(name) \
-  case Step::name:           \
-    return #name;
-    UTAN_STEP_LIST(UTAN_STEP_CASE)
-#undef UTAN_STEP_CASE
-    case Step::count_:
-      break;
-  }
-  return "unknown";
+  static constexpr const char* names[] = {
+#define UTAN_STEP_NAME(name) #name,
+      UTAN_STEP_LIST(UTAN_STEP_NAME)
+#undef UTAN_STEP_NAME
+  };
+  return names[static_cast<unsigned>(step)];
 }
 
 #if defined(UTAN_STEPS) && UTAN_STEPS

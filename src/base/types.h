@@ -27,8 +27,6 @@ struct Strong {
 struct ByteCount : Strong<ByteCount> {
   using Strong::Strong;
   friend constexpr ByteCount operator+(ByteCount a, ByteCount b) { return ByteCount{a.value + b.value}; }
-  friend constexpr ByteCount operator-(ByteCount a, ByteCount b) { return ByteCount{a.value - b.value}; }
-  friend constexpr ByteCount operator*(ByteCount a, std::uint64_t times) { return ByteCount{a.value * times}; }
 };
 
 // A position in the data file, in bytes from its start. 0 means "nothing": the header lies there, never a block.

@@ -227,21 +227,22 @@ void hand_over(Loan loan, const object::Container& from, utan_value* out) {
 
 void hand_over(Loan loan, commit::Attachment& attachment, const std::shared_ptr<object::SnapshotPin>& snapshot,
                utan_value* out) {
+  // Whole or not at all: there may be no memory.
+  utan_value shown;
   Tuples tuples;
-  show(loan.value(), tuples, out);
-  if (loan.value().tag == Tag::container) {
-    out->container = new utan_container{object::Container::of(attachment, snapshot, std::move(loan))};
-    out->reserved[1] = value_handle;
-    return;
-  }
+  show(loan.value(), tuples, &shown);
   unsigned pin;
-  if (commit::Thread* const thread = loan.take_pin(pin); thread != nullptr) {
-    out->reserved[0] = reinterpret_cast<std::uint64_t>(thread);
-    out->reserved[1] = value_pinned | (std::uint64_t{pin} << 8);
+  if (loan.value().tag == Tag::container) {
+    shown.container = new utan_container{object::Container::of(attachment, snapshot, std::move(loan))};
+    shown.reserved[1] = value_handle;
+  } else if (commit::Thread* const thread = loan.take_pin(pin); thread != nullptr) {
+    shown.reserved[0] = reinterpret_cast<std::uint64_t>(thread);
+    shown.reserved[1] = value_pinned | (std::uint64_t{pin} << 8);
   } else if (loan.owns()) {
-    out->reserved[0] = reinterpret_cast<std::uint64_t>(new Lent{std::move(loan), std::move(tuples)});
-    out->reserved[1] = value_lent;
+    shown.reserved[0] = reinterpret_cast<std::uint64_t>(new Lent{std::move(loan), std::move(tuples)});
+    shown.reserved[1] = value_lent;
   }
+  *out = shown;
 }
 
 void hand_over(const object::Value& value, utan_value* out) {

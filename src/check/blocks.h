@@ -33,7 +33,6 @@ class Blocks {
  public:
   Blocks(std::byte* data, ByteCount size) : data_(data), segments_(format::segment_count(size)), size_(size.value) {}
 
-  std::byte* data() const { return data_; }
   ByteCount size() const { return ByteCount{size_}; }
   std::uint64_t segment_count() const { return segments_; }
   std::uint64_t region_count() const {
@@ -81,7 +80,6 @@ class BlockSet {
     ++count_;
     return true;
   }
-  bool contains(std::uint64_t bit) const { return (word_at(bit / 64) >> (bit % 64) & 1) != 0; }
   // Bits 64 * index to 64 * index + 63.
   std::uint64_t word_at(std::uint64_t index) const {
     const auto& region = regions_[index / words_per_region];

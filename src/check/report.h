@@ -43,7 +43,6 @@ struct Report {
   ByteCount value_size;   // values apart from their keys
   ByteCount node_size;    // what leads to them, and small containers
   ByteCount commit_size;  // the commit block and the object table
-  ByteCount used_size() const { return record_size + value_size + node_size + commit_size; }
 
   bool sound() const { return problem_count == 0; }
 };
@@ -66,7 +65,6 @@ class Findings {
     if (report_->problems.size() < problem_count_max) report_->problems.push_back(std::move(text));
   }
   void add(Offset block, const std::string& text) { add("block " + std::to_string(block.value) + ": " + text); }
-  std::uint64_t count() const { return report_->problem_count; }
 
  private:
   Report* report_;

@@ -116,7 +116,7 @@ std::uint64_t Session::claim_slot() {
     std::memcpy(&slot, data_map_->data() + format::slot_offset(best).value, sizeof slot);
     const std::uint64_t number = slot.checksum == format::slot_checksum(slot) ? slot.number : 0;
     if (number < coordination_.fixed().durable_number.load(std::memory_order_seq_cst)) return best;
-    claim.claimant.store(0, std::memory_order_release);
+    claim.claimant.store(0, std::memory_order_release);  // and look again
   }
 }
 

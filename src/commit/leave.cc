@@ -72,7 +72,7 @@ Result<std::uint64_t> Session::claim_line(bool idle) {
       line.generation.fetch_add(1, std::memory_order_acq_rel);
       // Somebody may have had it and left work there since it was looked at.
       if (idle && !is_idle(line)) {
-        give_back(line);
+        give_back(line);  // and look further
         continue;
       }
       step(Step::attach_line_claimed);

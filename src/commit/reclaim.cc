@@ -308,7 +308,8 @@ bool Reclaimer::drain_unusual(Offset block, std::uint64_t i, std::uint64_t numbe
     return true;
   }
   const std::uint64_t blocking = horizon.blocking(birth_of(*heap_, entry.offset()), number);
-  if (patient && (blocking != 0 || blocks_in_list(entry, number, horizon))) return false;
+  // What a list names is not asked: a commit that has one is not worked on in patience (count_joining).
+  if (patient && blocking != 0) return false;
   if (blocking == 0 && entry.how() == ReplacedEntry::How::list) {
     // The list keeps its own count; it is advanced here only when the list is done.
     release_list(entry.offset(), number, horizon, 0);
@@ -317,26 +318,8 @@ bool Reclaimer::drain_unusual(Offset block, std::uint64_t i, std::uint64_t numbe
     return true;
   }
   count_it();
-  if (blocking == 0) {
-    free(entry.offset());
-  } else {
-    wait(entry, number, blocking);
-  }
+  release(entry, number, horizon, 0);
   return true;
-}
-
-// Does a pin still see something that is on this list?
-bool Reclaimer::blocks_in_list(ReplacedEntry entry, std::uint64_t replaced_by, const Horizon& horizon) const {
-  if (entry.how() != ReplacedEntry::How::list) return false;
-  const auto* list = heap_->at<List>(entry.offset());
-  const std::uint64_t count = entries_of(*heap_, entry.offset());
-  for (std::uint64_t i = list->drained; i < count; ++i) {
-    const ReplacedEntry inner{list->entries()[i]};
-    if (plausible(*heap_, inner.offset()) && horizon.blocking(birth_of(*heap_, inner.offset()), replaced_by) != 0) {
-      return true;
-    }
-  }
-  return false;
 }
 
 // Frees the entries of a list that nobody sees itself, or lets them wait one by one.

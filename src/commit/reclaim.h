@@ -91,7 +91,6 @@ class Reclaimer {
  private:
   bool drain_front(const Horizon& horizon, bool patient, const heap::Allocator::Freeing& freeing);
   bool drain_unusual(Offset block, std::uint64_t i, std::uint64_t number, const Horizon& horizon, bool patient);
-  bool blocks_in_list(format::ReplacedEntry entry, std::uint64_t replaced_by, const Horizon& horizon) const;
   void release(format::ReplacedEntry entry, std::uint64_t replaced_by, const Horizon& horizon, unsigned depth);
   void release_list(Offset offset, std::uint64_t replaced_by, const Horizon& horizon, unsigned depth);
   bool count_joining(const format::CommitBlock* commit);

@@ -92,7 +92,6 @@ class Session : public std::enable_shared_from_this<Session>, private heap::Wide
   // The same, or 0 if each use of this session begins with a look whether it may go on (still_current).
   std::uint64_t quick_id() const { return quick_id_; }
 
-  os::System& system() const { return *system_; }
   const std::string& path() const { return path_; }
   os::FileIdentity identity() const { return identity_; }
   bool read_only() const { return read_only_; }

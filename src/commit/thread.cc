@@ -26,7 +26,6 @@ Thread::Thread(Session& session, std::uint64_t line_index)
       heap_(&session.heap()),
       fixed_(&session.coordination().fixed()),
       hash_seed_(session.hash_seed()),
-      line_index_(line_index),
       line_(&session.coordination().line(line_index)),
       number_floor_(session.coordination().fixed().header.number_floor),
       opening_number_(session.coordination().fixed().header.opening_number),

@@ -178,9 +178,6 @@ class Thread {
   CommitNumber last_number() const { return build_.number(); }
   Session& session() const { return *session_; }
   std::uint64_t hash_seed() const { return hash_seed_; }
-  std::uint64_t line_index() const { return line_index_; }
-  // No pin of this thread is held.
-  bool idle() const { return used_pins_ == 0 && extra_used_.load(std::memory_order_acquire) == 0; }
   // Gives the line back: masks and segments returned, pins cleared. What is in its queue stays there.
   // `horizon`: of a scan since the last commit of this thread.
   void give_up(const Horizon& horizon);
@@ -266,7 +263,6 @@ class Thread {
   const heap::Heap* heap_;
   format::CoordinationFixed* fixed_;
   std::uint64_t hash_seed_;
-  std::uint64_t line_index_;
   format::Line* line_;
   std::uint64_t number_floor_;
   CommitNumber opening_number_;

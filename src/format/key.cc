@@ -348,13 +348,12 @@ Result<Value> KeyDecoder::decode(Tag tag, std::span<const std::byte> bytes) {
     case KeyClass::bytes:
     case KeyClass::string:
       return Value{tag, 0, bytes, nullptr, 0};
-    case KeyClass::tuple: {
-      UTAN_ASSIGN(const Value out, decoder.tuple(reader, false, 1));
-      if (!decoder.spelling_fits()) return damaged_key("the spelling of its numbers does not fit them");
-      return out;
-    }
+    case KeyClass::tuple:
+      break;
   }
-  return damaged_key("it has a value of no known class");
+  UTAN_ASSIGN(const Value out, decoder.tuple(reader, false, 1));
+  if (!decoder.spelling_fits()) return damaged_key("the spelling of its numbers does not fit them");
+  return out;
 }
 
 int compare_keys(const EncodedKey& a, const EncodedKey& b) {

@@ -58,7 +58,6 @@ class KeyReader {
     rest_ = rest_.subspan(count);
     return out;
   }
-  ByteSpan rest() const { return rest_; }
 
  private:
   ByteSpan rest_;

@@ -299,7 +299,10 @@ TEST(Key, OneIsOneHoweverItIsSpelled) {
       EXPECT_EQ(compare_keys(stored(a).key(), stored(b).key()), 0);
       const Value in_tuple[] = {a};
       const Value other[] = {b};
-      EXPECT_EQ(compare_keys(stored(Value::tuple(in_tuple)).key(), stored(Value::tuple(other)).key()), 0);
+      const Stored one = stored(Value::tuple(in_tuple));
+      const Stored another = stored(Value::tuple(other));
+      EXPECT_EQ(compare_keys(one.key(), another.key()), 0);
+      EXPECT_EQ(hash_stored_key(one.tag, one.bytes, 7), hash_stored_key(another.tag, another.bytes, 7));
     }
   }
   EXPECT_EQ(compare_keys(stored(Value::real(-0.0)).key(), stored(Value::integer(0)).key()), 0);
@@ -352,6 +355,12 @@ TEST(Key, WhatCannotBeAKeyIsRefused) {
   EXPECT_TRUE(buffer.encode(Value::string(longest)).ok());
   const Value long_element[] = {Value::string(longest)};
   EXPECT_EQ(buffer.encode(Value::tuple(long_element)).code(), Code::too_large);
+  // It fits, but not with how its number is spelled.
+  const std::string nearly(key_size_max - 8, 'x');
+  Value spelled[] = {Value::string(nearly), Value::integer(1)};
+  EXPECT_TRUE(buffer.encode(Value::tuple(spelled)).ok());
+  spelled[1] = Value::real(1.0);
+  EXPECT_EQ(buffer.encode(Value::tuple(spelled)).code(), Code::too_large);
   std::vector<Value> nested(40);
   for (std::size_t i = 1; i < nested.size(); ++i) nested[i] = Value::tuple({&nested[i - 1], 1});
   EXPECT_TRUE(buffer.encode(nested[key_depth_max]).ok());

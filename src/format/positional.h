@@ -32,10 +32,9 @@ struct ListLeaf {
   BlockHeader header;
   Word* words() { return reinterpret_cast<Word*>(this + 1); }
   const Word* words() const { return reinterpret_cast<const Word*>(this + 1); }
-  static constexpr std::uint64_t size_for(std::uint64_t count) { return sizeof(BlockHeader) + count * sizeof(Word); }
 };
 static_assert(sizeof(ListLeaf) == 16 && sizeof(Word) == 8 && std::is_trivially_copyable_v<ListLeaf>);
-static_assert(ListLeaf::size_for(list_leaf_fanout) == 1024);
+static_assert(sizeof(ListLeaf) + list_leaf_fanout * sizeof(Word) == 1024);
 
 // A subtree: where its topmost node is, and how many words it has.
 struct ListChild {

@@ -142,7 +142,6 @@ class Allocator {
   void release_all();
 
   const Heap& heap() const { return *heap_; }
-  format::OwnerWord owner() const { return me_; }
 
   // While it lives, the reserve may be used, if `room` says so. What was taken of it and not used goes back at the end.
   class Using {

@@ -200,6 +200,44 @@ TEST_F(HeapTest, GrowsFromASizeThatIsNoWholeNumberOfSegments) {
   }
 }
 
+TEST_F(HeapTest, GrowsNoFurtherThanAStoreOrItsAddresses) {
+  const std::uint64_t before = heap_.file_size().value;
+  const Result<void> too_large = heap_.grow(format::file_size_max >> format::segment_shift);
+  EXPECT_EQ(too_large.code(), Code::no_space);
+  EXPECT_NE(too_large.error().message().find("256 TiB"), std::string::npos) << too_large.error().message();
+  heap_.open(map_->data(), ByteCount{before}, coordination_, *file_);
+  const Result<void> outgrown = heap_.grow(1);
+  EXPECT_EQ(outgrown.code(), Code::no_space);
+  EXPECT_NE(outgrown.error().message().find("addresses reserved for it"), std::string::npos)
+      << outgrown.error().message();
+  EXPECT_EQ(heap_.file_size().value, before);
+}
+
+// As a damaged descriptor says it.
+TEST_F(HeapTest, ALineThatIsNotThereOwnsNothing) {
+  for (const std::uint64_t line : {coordination_.fixed().line_count.load(), format::line_count_max})
+    EXPECT_FALSE(heap_.is_live_owner(format::OwnerWord::make(line, 0, incarnation))) << line;
+  EXPECT_TRUE(heap_.is_live_owner(format::OwnerWord::make(0, 0, incarnation)));
+}
+
+// Regions without a hint are passed by, 64 at a time.
+TEST_F(HeapTest, FindsAHintAmongManyRegionsWithout) {
+  constexpr std::uint64_t regions = 100;
+  const std::uint64_t size = format::regions_offset + regions * format::region_size;
+  ASSERT_EQ(::truncate(folder_.path("heap").c_str(), static_cast<off_t>(size)), 0);
+  coordination_.fixed().file_size.store(size);
+  const unsigned size_class = format::class_first;
+  EXPECT_FALSE(heap_.take_hint(size_class, SegmentIndex{0}).has_value());
+  for (const std::uint64_t region : {0, 1, 63, 64, 65, 99}) {
+    const SegmentIndex there{region * format::segments_per_region + 100};
+    for (const std::uint64_t from : {0, 10, 64, 99}) {
+      heap_.hint(there, size_class);
+      EXPECT_EQ(heap_.take_hint(size_class, SegmentIndex{from * format::segments_per_region}), there) << from;
+    }
+    EXPECT_FALSE(heap_.take_hint(size_class, SegmentIndex{0}).has_value());
+  }
+}
+
 TEST_F(HeapTest, ThreadsFreeEachOthersBlocks) {
   UTAN_SEEDED(seed);
   constexpr std::uint64_t thread_count = 3;

@@ -28,13 +28,6 @@ class Arena {
         large_(std::move(other.large_)),
         chunk_size_(other.chunk_size_),
         room_(std::exchange(other.room_, {})) {}
-  Arena& operator=(Arena&& other) noexcept {
-    chunks_ = std::move(other.chunks_);
-    large_ = std::move(other.large_);
-    chunk_size_ = other.chunk_size_;
-    room_ = std::exchange(other.room_, {});
-    return *this;
-  }
 
   // A copy of the value with everything it points to. Recursive for tuples: the caller has checked how deep they are.
   format::Value keep(const format::Value& value) {

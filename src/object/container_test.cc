@@ -12,6 +12,7 @@
 
 #include "object/number.h"
 #include "object/orphans.h"
+#include "object/quick.h"
 #include "support/model.h"
 #include "support/store_fixture.h"
 
@@ -525,6 +526,119 @@ TEST_F(ContainerTest, RandomOperations) {
   }
   compare_all();
   test::walk(*store_);
+}
+
+// --- What not every container has, and what not every store knows ------------------------------------------------------
+
+class ContainerErrorTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Container> make(ContainerType type) {
+    return store_->container(object::name_of(type), type, true).value();
+  }
+  static void set(Container& container, const Value& key, const Value& value) {
+    Input input(value);
+    EXPECT_DONE(container.set(key, input));
+  }
+  const heap::Heap& heap() { return store_->attachment().session().value()->heap(); }
+  // The topmost block of a container, in the newest commit.
+  Offset root_of(const Container& container) {
+    const format::HeadWord head{heap().coordination().fixed().head.load()};
+    const auto* const leaf =
+        heap().at<format::ObjectLeaf>(Offset{heap().at<format::CommitBlock>(head.block())->object_table_root});
+    return Offset{leaf->entries()[container.id().index()].root};
+  }
+
+  test::TemporaryFolder folder_;
+  std::unique_ptr<object::Store> store_ = test::open_store(folder_.path("s"));
+};
+
+TEST_F(ContainerErrorTest, ListsAndTablesHaveNoRangesOfKeys) {
+  EXPECT_STREQ(object::name_of(ContainerType::none), "no container");
+  object::Range range;
+  range.low = Value::integer(1);
+  for (const ContainerType type : {ContainerType::list, ContainerType::table}) {
+    const std::unique_ptr<Container> container = make(type);
+    const Result<Count> counted = container->count_range(range);
+    EXPECT_EQ(counted.code(), Code::type);
+    EXPECT_NE(counted.error().message().find(std::string("a ") + object::name_of(type) + " has no ranges of keys"),
+              std::string::npos)
+        << counted.error().message();
+    EXPECT_EQ(container->delete_range(range).code(), Code::type);
+  }
+}
+
+TEST_F(ContainerErrorTest, AnEmptyPrefixIsThatOfAllKeysOfItsKind) {
+  const std::unique_ptr<Container> dict = make(ContainerType::dict);
+  const Value part[] = {Value::string("a")};
+  for (const Value& key : {Value::integer(1), Value::binary(test::bytes("b")), Value::string(""), Value::string("a"),
+                           Value::string("\xf4\x8f\xbf\xbf"), Value::tuple(part)})
+    set(*dict, key, Value::null());
+  object::Range range;
+  range.prefix = Value::string("");
+  EXPECT_EQ(dict->count_range(range)->value, 3U);
+  range.prefix = Value::binary({});
+  EXPECT_EQ(dict->count_range(range)->value, 1U);
+}
+
+TEST_F(ContainerErrorTest, AContainerIsSeenInItsOwnStoreAlone) {
+  const std::unique_ptr<Container> dict = make(ContainerType::dict);
+  const std::unique_ptr<object::Store> other = test::open_store(folder_.path("other"));
+  EXPECT_EQ(other->view_of(*dict).code(), Code::invalid);
+  EXPECT_TRUE(store_->view_of(*dict).ok());
+}
+
+TEST_F(ContainerErrorTest, DataThatRefersToItselfIsNotMerged) {
+  const std::unique_ptr<Container> dict = make(ContainerType::dict);
+  Data data;
+  ASSERT_TRUE(data.begin(ContainerType::dict).ok());
+  EXPECT_DONE(data.add(Value::string("self")));
+  EXPECT_DONE(data.add_part(0));
+  EXPECT_DONE(data.end());
+  const Result<void> merged = dict->update(data);
+  EXPECT_EQ(merged.code(), Code::invalid);
+  EXPECT_NE(merged.error().message().find("data that refers to itself"), std::string::npos) << merged.error().message();
+  EXPECT_EQ(dict->count()->value, 0U);
+  // Stored whole, it names itself.
+  Input input(data);
+  EXPECT_DONE(dict->set(Value::string("whole"), input));
+  const Value path[] = {Value::string("whole"), Value::string("self"), Value::string("self")};
+  Loan loan;
+  ASSERT_TRUE(*dict->get_at(path, loan));
+  EXPECT_EQ(loan.type(), ContainerType::dict);
+}
+
+// An entry of a small dict that does not lie in its block.
+TEST_F(ContainerErrorTest, AnEntryThatIsNotThereIsDamageToWhoeverTakesAllOfThem) {
+  const std::unique_ptr<Container> dict = make(ContainerType::dict);
+  for (int i = 0; i < 30; ++i) set(*dict, Value::integer(i), Value::integer(i));
+  auto* const sorted = heap().at<format::Sorted>(root_of(*dict));
+  ASSERT_EQ(sorted->header.kind, format::Kind::sorted);
+  const format::SortedSlot right = sorted->slots()[0];
+  sorted->slots()[0] = right.with_end(4095);
+  object::Range range;
+  range.low = Value::integer(20);
+  {
+    const ExpectDamage damage_expected;
+    EXPECT_EQ(dict->delete_range(range).code(), Code::corruption);
+  }
+  sorted->slots()[0] = right;
+  EXPECT_EQ(dict->delete_range(range)->value, 10U);
+}
+
+// What a list of a damaged file has in the place of a value.
+TEST_F(ContainerErrorTest, AWordOfNoValueIsDamage) {
+  const std::unique_ptr<Container> list = make(ContainerType::list);
+  Input input(Value::integer(1));
+  EXPECT_DONE(list->append(input));
+  auto* const words = heap().at<format::ListLeaf>(root_of(*list))->words();
+  Loan loan;
+  ASSERT_TRUE(*list->get(Value::integer(0), loan));
+  words[0] = format::Word::make(format::WordKind::constant, 3);
+  const ExpectDamage damage_expected;
+  const Value key = Value::integer(0);
+  object::QuickValue value;
+  EXPECT_EQ(list->get_quickly(std::span(&key, 1), value), tree::Quick::unusual);
+  EXPECT_EQ(list->get(key, loan).code(), Code::corruption);
 }
 
 }  // namespace

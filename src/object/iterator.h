@@ -55,8 +55,6 @@ class Iterator {
   commit::Attachment& attachment() const { return *attachment_; }
   // The snapshot that the container belongs to; null: the store itself.
   const std::shared_ptr<SnapshotPin>& own_snapshot() const { return own_snapshot_; }
-  // How many are to come; of a table, at most.
-  std::uint64_t remaining() const { return remaining_; }
 
  private:
   explicit Iterator(const Container& container)

@@ -95,7 +95,6 @@ class Characters {
     source_->advance();
     return *this;
   }
-  bool operator==(const Characters& other) const { return at_end() == other.at_end(); }
   bool operator!=(const Characters& other) const { return at_end() != other.at_end(); }
 
  private:
@@ -354,7 +353,7 @@ class WordReader {
       case Word::bytes:
         if (!read_base64(text, bytes_)) break;
         return Value::binary(bytes_);
-      case Word::items:
+      case Word::items:  // what comes behind it is a list
         break;
     }
     return wrong_form(word);

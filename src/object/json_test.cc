@@ -296,6 +296,16 @@ TEST(Json, WhatHasNoForm) {
   EXPECT_TRUE(writer.begin_mapping(true).ok());
   EXPECT_EQ(writer.key(Value::integer(1)).code(), Code::type);
   EXPECT_TRUE(out.starts_with("before {"));
+  const Value part[] = {Value::integer(1)};
+  EXPECT_EQ(writer.value(Value::tuple(part)).code(), Code::type) << "but as a key";
+}
+
+TEST(Json, TheWriterGoesOnlySoDeep) {
+  std::string out;
+  JsonWriter writer(out);
+  for (std::size_t i = 0; i < data_depth_max; ++i) ASSERT_TRUE(writer.begin_list().ok()) << i;
+  EXPECT_EQ(writer.begin_list().code(), Code::too_large);
+  EXPECT_TRUE(out == std::string(data_depth_max, '['));  // not by EXPECT_EQ, which would print them
 }
 
 TEST(Json, WriterByEvents) {

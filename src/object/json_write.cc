@@ -294,13 +294,13 @@ class Walk {
       case Data::Kind::part:
         return begin(item, at_ + 1);
       case Data::Kind::end:
-        at_ = open_.back().behind == none ? at_ + 1 : open_.back().behind;
-        parts_[item.number].open = false;
-        open_.pop_back();
-        if (!open_.empty()) open_.back().key_due = open_.back().mapping;
-        return writer_.end();
+        break;
     }
-    return {};
+    at_ = open_.back().behind == none ? at_ + 1 : open_.back().behind;
+    parts_[item.number].open = false;
+    open_.pop_back();
+    if (!open_.empty()) open_.back().key_due = open_.back().mapping;
+    return writer_.end();
   }
 
   Result<void> begin(const Data::Item& item, std::size_t behind) {

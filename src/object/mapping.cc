@@ -22,8 +22,6 @@ using tree::Status;
 
 namespace {
 
-Error no_order() { return Error(Code::type, "a table has no order"); }
-
 tree::Key table_key(const EncodedKey& key, std::uint64_t hash_seed) {
   return {key.order, key.tag, format::hash_key(key.order.data(), key.order.size(), hash_seed), key.key_class};
 }
@@ -210,17 +208,11 @@ Result<Offset> put_item(heap::Build& build, const Mapping& mapping, const FoundI
 
 Result<Offset> erase_item(heap::Build& build, const Mapping& mapping, const FoundItem& where, std::uint64_t hash_seed) {
   UTAN_TRY(drop_item(build, where));
-  switch (where.form) {
-    case Form::sorted:
-      return tree::erase_sorted(build, mapping.root, std::get<tree::FoundSorted>(where.place));
-    case Form::ordered:
-      return tree::erase_ordered(build, mapping.root, std::get<tree::FoundOrdered>(where.place));
-    case Form::table:
-      return tree::erase_record(build, mapping.root, hash_seed, std::get<tree::FoundRecord>(where.place));
-    case Form::empty:
-      break;
-  }
-  return mapping.root;
+  if (where.form == Form::sorted)
+    return tree::erase_sorted(build, mapping.root, std::get<tree::FoundSorted>(where.place));
+  if (where.form == Form::ordered)
+    return tree::erase_ordered(build, mapping.root, std::get<tree::FoundOrdered>(where.place));
+  return tree::erase_record(build, mapping.root, hash_seed, std::get<tree::FoundRecord>(where.place));
 }
 
 Result<Count> item_count(const heap::View& view, const Mapping& mapping) {
@@ -239,23 +231,17 @@ Result<Count> item_count(const heap::View& view, const Mapping& mapping) {
 }
 
 Result<std::uint64_t> rank_of(const heap::View& view, const Mapping& mapping, const FoundItem& where) {
-  switch (where.form) {
-    case Form::sorted:
-      return std::get<tree::FoundSorted>(where.place).index;
-    case Form::ordered:
-      return tree::ordered_rank(view, mapping.root, std::get<tree::FoundOrdered>(where.place));
-    case Form::table:
-      return no_order();
-    case Form::empty:
-      break;
-  }
+  DCHECK(where.form != Form::table);
+  if (where.form == Form::sorted) return std::get<tree::FoundSorted>(where.place).index;
+  if (where.form == Form::ordered)
+    return tree::ordered_rank(view, mapping.root, std::get<tree::FoundOrdered>(where.place));
   return std::uint64_t{0};
 }
 
 Result<std::pair<Offset, Offset>> split_mapping(heap::Build& build, const Mapping& mapping, std::uint64_t rank) {
   using Halves = std::pair<Offset, Offset>;
   UTAN_ASSIGN(const Form form, form_of(build.view(), mapping));
-  if (form == Form::table) return no_order();
+  DCHECK(form != Form::table);
   if (form == Form::empty) return Halves{};
   if (form == Form::ordered) return tree::split_ordered(build, mapping.root, rank);
   UTAN_ASSIGN(const SortedBlock block, tree::sorted_block(build.view(), mapping.root));
@@ -278,7 +264,7 @@ Result<Offset> join_mappings(heap::Build& build, const Mapping& left, const Mapp
   if (!right.root) return left.root;
   UTAN_ASSIGN(const Form left_form, form_of(build.view(), left));
   UTAN_ASSIGN(const Form right_form, form_of(build.view(), right));
-  if (left_form == Form::table || right_form == Form::table) return no_order();
+  DCHECK(left_form != Form::table && right_form != Form::table);
   Offset left_root = left.root;
   Offset right_root = right.root;
   if (left_form == Form::sorted && right_form == Form::sorted) {
@@ -311,7 +297,7 @@ Result<Offset> join_mappings(heap::Build& build, const Mapping& left, const Mapp
 
 Result<void> drop_mapping(heap::Build& build, const Mapping& mapping) {
   UTAN_ASSIGN(const Form form, form_of(build.view(), mapping));
-  if (form == Form::table) return no_order();
+  DCHECK(form != Form::table);
   if (form == Form::empty) return {};
   if (form == Form::ordered) {
     tree::OrderedCursor cursor(build.view(), mapping.root);
@@ -436,7 +422,7 @@ Result<void> ItemCursor::seek_first() { return seek_rank(0); }
 Result<void> ItemCursor::seek_last() {
   UTAN_TRY(open());
   if (form_ == Form::sorted) return at_index(block_.count - 1);
-  if (form_ == Form::table) return no_order();
+  DCHECK(form_ != Form::table);
   if (form_ == Form::empty) return {};
   UTAN_TRY(ordered_->seek_last());
   return at_record();
@@ -451,7 +437,7 @@ Result<void> ItemCursor::seek_rank(std::uint64_t rank) {
       UTAN_TRY(rank == 0 ? ordered_->seek_first() : ordered_->seek_rank(rank));
       return at_record();
     case Form::table:
-      if (rank != 0) return no_order();
+      DCHECK(rank == 0);
       table_.emplace(view_, mapping_.root);
       return at_next_of_table();
     case Form::empty:
@@ -470,7 +456,7 @@ Result<void> ItemCursor::next() {
 
 Result<void> ItemCursor::previous() {
   DCHECK(valid_);
-  if (form_ == Form::table) return no_order();
+  DCHECK(form_ != Form::table);
   // Before the first one the index is beyond any count.
   if (form_ == Form::sorted) return at_index(index_ - 1);
   UTAN_TRY(ordered_->previous());

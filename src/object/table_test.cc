@@ -5,6 +5,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "object/container.h"
+#include "object/table_get.h"
 #include "support/store_fixture.h"
 
 namespace utan {
@@ -211,6 +213,81 @@ TEST(Table, HoldsLargeValuesInOneRunAndInExtents) {
     expect_equal(*table, model);
     EXPECT_EQ(test::walk(*store).leaked_count, 0u);
   }
+  const auto snapshot = store->snapshot();
+  ASSERT_TRUE(snapshot.ok());
+  put(*table, "40000000", "another one");
+  const auto before = (*snapshot)->table("t", false);
+  ASSERT_TRUE(before.ok());
+  expect_equal(**before, model);
+}
+
+// A container takes the place of bytes in a table, and is equal to none.
+TEST(Table, AContainerIsNotReplacedAsBytes) {
+  test::TemporaryFolder folder;
+  auto store = test::open_store(folder.path("s.utan"));
+  auto table = test::open_table(*store, "t");
+  put(*table, "k", "bytes");
+  const auto container = store->container("t", format::ContainerType::table, true).value();
+  object::Data data;
+  ASSERT_TRUE(data.begin(format::ContainerType::list).ok());
+  ASSERT_TRUE(data.end().ok());
+  object::Input input(data);
+  ASSERT_TRUE(container->set(format::Value::binary(test::bytes("k")), input).ok());
+  const Result<bool> replaced = table->replace(test::bytes("k"), test::bytes("bytes"), test::bytes("other"));
+  ASSERT_TRUE(replaced.ok()) << replaced.error().message();
+  EXPECT_FALSE(*replaced);
+  object::Loan loan;
+  ASSERT_TRUE(*container->get(format::Value::binary(test::bytes("k")), loan));
+  EXPECT_EQ(loan.type(), format::ContainerType::list);
+}
+
+TEST(Table, ADamagedObjectTableIsAnError) {
+  test::TemporaryFolder folder;
+  auto store = test::open_store(folder.path("s.utan"));
+  auto table = test::open_table(*store, "t");
+  put(*table, "k", "v");
+  const ExpectDamage damage_expected;
+  const heap::Heap& heap = store->attachment().session().value()->heap();
+  const format::HeadWord head{heap.coordination().fixed().head.load()};
+  auto* const leaf = heap.at<format::ObjectLeaf>(Offset{heap.at<format::CommitBlock>(head.block())->object_table_root});
+  const auto expect_all = [&](Code code) {
+    object::Value value;
+    EXPECT_EQ(table->get_quickly(test::bytes("k"), value), tree::Quick::unusual);
+    EXPECT_EQ(table->get(test::bytes("k"), value).code(), code);
+    EXPECT_EQ(table->count().code(), code);
+    EXPECT_EQ(object::Cursor::open(*table).code(), code);
+    EXPECT_EQ(table->put(test::bytes("k"), test::bytes("w"), object::Table::Put::always).code(), code);
+  };
+  format::ObjectEntry& entry = leaf->entries()[table->id().index()];
+  const format::ObjectEntry right = entry;
+  entry = {};
+  expect_all(Code::closed);
+  entry = right;
+  leaf->header.kind = format::Kind::bucket;
+  expect_all(Code::corruption);
+  leaf->header.kind = format::Kind::object_leaf;
+  EXPECT_EQ(get(*table, "k"), "v");
+}
+
+// Whoever holds values already pins in another place, which is free again.
+TEST(Table, ADamagedHeadIsAnErrorForThoseWhoHoldValues) {
+  test::TemporaryFolder folder;
+  auto store = test::open_store(folder.path("s.utan"));
+  auto table = test::open_table(*store, "t");
+  put(*table, "k", "v");
+  std::vector<object::Value> held(commit::Thread::own_pin_count);
+  for (object::Value& value : held) ASSERT_TRUE(*table->get(test::bytes("k"), value));
+  const std::uint64_t pins = store->statistics()->pins.value;
+  const ExpectDamage damage_expected;
+  auto& head = store->attachment().session().value()->heap().coordination().fixed().head;
+  const std::uint64_t right = head.load();
+  head.store(format::HeadWord::make(Offset{format::regions_offset}, CommitNumber{1}).word);
+  object::Value value;
+  EXPECT_EQ(table->get(test::bytes("k"), value).code(), Code::corruption);
+  head.store(right);
+  EXPECT_EQ(store->statistics()->pins.value, pins);
+  EXPECT_EQ(get(*table, "k"), "v");
+  for (object::Value& one : held) one.release();
 }
 
 TEST(Table, AValueStaysWhileItIsHeld) {

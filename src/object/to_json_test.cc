@@ -64,6 +64,27 @@ TEST_F(ToJson, WhatWouldNotEndIsRefused) {
   }
 }
 
+// The words of a damaged list may all name one value.
+TEST_F(ToJson, AListOfMoreThanTheFileHoldsIsDamage) {
+  const std::unique_ptr<Container> list = new_list();
+  const std::string text(1'000'000, 'v');
+  for (int i = 0; i < 100; ++i) {
+    Input input(i == 0 ? format::Value::string(text) : format::Value::integer(i));
+    ASSERT_TRUE(list->append(input).ok());
+  }
+  const heap::Heap& heap = store_->attachment().session().value()->heap();
+  ASSERT_LT(heap.file_size().value, 100 * text.size());
+  const format::HeadWord head{heap.coordination().fixed().head.load()};
+  const auto* const leaf =
+      heap.at<format::ObjectLeaf>(Offset{heap.at<format::CommitBlock>(head.block())->object_table_root});
+  auto* const words = heap.at<format::ListLeaf>(Offset{leaf->entries()[list->id().index()].root})->words();
+  for (int i = 1; i < 100; ++i) words[i] = words[0];
+  const ExpectDamage damage_expected;
+  const Result<std::string> json = list->to_json({});
+  EXPECT_EQ(json.code(), Code::corruption);
+  EXPECT_NE(json.error().message().find("more bytes than the file"), std::string::npos) << json.error().message();
+}
+
 TEST_F(ToJson, CanBeBrokenOff) {
   const std::unique_ptr<Container> top = tower(40, 2);
   leave_question({.stop = [](void*) { return 1; }});

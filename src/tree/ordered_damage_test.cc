@@ -121,5 +121,121 @@ TEST_F(OrderedDamageTest, LeadsToErrorsOrWrongValuesAlone) {
   }
 }
 
+// --- Damage at one place ------------------------------------------------------------------------------------------------
+
+class OrderedDamageInOnePlaceTest : public OrderedDamageTest {
+ protected:
+  void SetUp() override {
+    OrderedDamageTest::SetUp();
+    std::vector<OwnedKey> keys;
+    for (int i = 0; i < 4500; ++i) keys.push_back(make_key(Value::integer(i)));
+    root_ = make_tree(keys, model_);
+    OrderedNode top;
+    ASSERT_TRUE(read_root(view(), root_, top));
+    ASSERT_EQ(top.shape.height, 2U);
+  }
+  // The node at this depth of the way to an entry.
+  format::BlockHeader* node_of(const FoundOrdered& where, std::uint64_t depth) {
+    return heap_.at<format::BlockHeader>(where.path.steps[depth].node());
+  }
+  void expect_damage(const Result<Offset>& result) { EXPECT_EQ(result.code(), Code::corruption); }
+
+  Model model_;
+  Offset root_;
+  ExpectDamage expect_damage_;
+};
+
+// A block of the way to a key may have been handed out again between the search and the change.
+TEST_F(OrderedDamageInOnePlaceTest, ANodeThatHasChangedSinceTheSearch) {
+  const OwnedKey key = make_key(Value::real(0.5));
+  const FoundOrdered missing = find_ordered(view(), root_, key.encoded());
+  const FoundOrdered found = find_ordered_rank(view(), root_, 0);
+  ASSERT_EQ(missing.status, Status::missing);
+  ASSERT_EQ(found.status, Status::found);
+  for (const std::uint64_t depth : {1, 2}) {
+    format::BlockHeader* const node = node_of(found, depth);
+    const format::Kind right = node->kind;
+    node->kind = Kind::bucket;
+    expect_damage(commit([&](Build& build) -> Result<Offset> {
+      UTAN_ASSIGN(const Offset record, make_record(build, key));
+      return insert_ordered(build, root_, missing, key.encoded(), record);
+    }));
+    expect_damage(commit([&](Build& build) { return erase_ordered(build, root_, found); }));
+    node->kind = right;
+  }
+  check(view(), root_, model_);
+}
+
+TEST_F(OrderedDamageInOnePlaceTest, ANodeThatHasChangedUnderACursor) {
+  const auto end_of = [](OrderedCursor& cursor, auto&& step) {
+    Result<void> done;
+    while ((done = step()).ok() && cursor.record() != nullptr) {
+    }
+    return done.code();
+  };
+  format::BlockHeader* const branch = node_of(find_ordered_rank(view(), root_, 0), 1);
+  OrderedCursor forward(view(), root_);
+  ASSERT_TRUE(forward.seek_first().ok());
+  branch->kind = Kind::bucket;
+  EXPECT_EQ(end_of(forward, [&] { return forward.next(); }), Code::corruption);
+  branch->kind = Kind::ordered_branch;
+  // The branch has fewer children than the one that the cursor stands at.
+  format::BlockHeader* const last = node_of(find_ordered_rank(view(), root_, model_.size() - 1), 1);
+  OrderedCursor backward(view(), root_);
+  ASSERT_TRUE(backward.seek_last().ok());
+  const std::uint16_t right = last->aux;
+  last->aux = format::OrderedAux::make(1, format::OrderedAux{right}.prefix_size()).word;
+  EXPECT_EQ(end_of(backward, [&] { return backward.previous(); }), Code::corruption);
+  last->aux = right;
+  check(view(), root_, model_);
+}
+
+TEST_F(OrderedDamageInOnePlaceTest, ANodeThatIsNoneIsNotDropped) {
+  node_of(find_ordered_rank(view(), root_, 100), 2)->kind = Kind::bucket;
+  const Result<void> dropped = commit([&](Build& build) { return drop_ordered(build, root_); });
+  EXPECT_EQ(dropped.code(), Code::corruption);
+}
+
+// A branch with a single child has no neighbour to take what its child has left.
+TEST_F(OrderedDamageInOnePlaceTest, ABranchWithoutANeighbourStaysSmall) {
+  OrderedNode top;
+  ASSERT_TRUE(read_root(view(), root_, top));
+  std::uint64_t rest = top.count_below(0);
+  auto* const header = const_cast<format::BlockHeader*>(top.header);
+  header->aux = format::OrderedAux::make(1, top.shape.prefix_size).word;
+  const std::uint64_t whole = rest;
+  for (; rest > whole / 8; --rest) {
+    root_ =
+        change([&](Build& build) { return erase_ordered(build, root_, find_ordered_rank(build.view(), root_, 0)); });
+    ASSERT_EQ(ordered_count(view(), root_)->value, rest - 1);
+  }
+  OrderedCursor cursor(view(), root_);
+  for (std::uint64_t i = whole - rest; i < whole; ++i) {
+    ASSERT_TRUE(cursor.next().ok());
+    ASSERT_NE(cursor.record(), nullptr) << i;
+    const auto expected = std::next(model_.begin(), static_cast<std::ptrdiff_t>(i));
+    EXPECT_EQ(cursor.offset(), expected->second) << i;
+  }
+}
+
+// Where a branch has only the beginnings of keys, the lowest record below it is asked.
+TEST_F(OrderedDamageInOnePlaceTest, ARecordThatASeparatorStandsForHasNoKey) {
+  Model model;
+  std::vector<OwnedKey> keys;
+  for (int i = 1000; i < 1400; ++i) keys.push_back(make_key(std::string(300, 'c') + std::to_string(i)));
+  const Offset root = make_tree(keys, model);
+  OrderedNode top;
+  ASSERT_TRUE(read_root(view(), root, top));
+  for (std::uint64_t i = 1; i < top.shape.count; ++i) {
+    OrderedNode leaf;
+    ASSERT_TRUE(read_node(view(), top.child(i), 0, leaf));
+    heap_.at<format::BlockHeader>(Offset{leaf.entries()[0].word})->aux =
+        static_cast<std::uint16_t>(format::Tag::container);
+  }
+  const FoundOrdered where = find_ordered(view(), root, keys[200].encoded());
+  EXPECT_EQ(where.status, Status::damaged);
+  EXPECT_EQ(where.expected, Kind::record);
+}
+
 }  // namespace
 }  // namespace utan::tree

@@ -111,6 +111,26 @@ TEST_F(Positional, ASmallListIsOneBlockOfItsSize) {
   }
 }
 
+// Two leaves become one with what joins them, and the branch above them goes.
+TEST_F(Positional, JoiningMayTakeALevelAway) {
+  Model model(130, 7);
+  load(model);
+  // The first leaf has as few as one may have that is not at an end, and the second one 4.
+  for (std::uint64_t i = format::list_leaf_fill_min; i < format::list_leaf_fanout; ++i) {
+    Word erased;
+    change([&](Build& build) { return list_erase(build, root_, 0, &erased); });
+    model.erase(model.begin());
+  }
+  ASSERT_EQ(node_at(root_)->kind, format::Kind::list_branch);
+  change([&](Build& build) -> Result<Offset> {
+    UTAN_ASSIGN(const Offset one, list_insert(build, Offset{}, 0, Word{8}));
+    return list_join(build, root_, one);
+  });
+  model.push_back(8);
+  EXPECT_EQ(expect_equal(model).height, 0U);
+  EXPECT_EQ(used_size(), format::size_classes[node_at(root_)->size_class].block_size);
+}
+
 // --- Beside std::vector ----------------------------------------------------------------------------------------------
 
 struct Held {

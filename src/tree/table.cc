@@ -266,7 +266,6 @@ class Slots {
  public:
   explicit Slots(std::uint64_t base_level) : base_level_(base_level) {}
 
-  std::uint64_t count() const { return count_; }
   // Adds all slots of `bucket`; where its base level is another, they are made from the records again.
   Result<void> add(const View& view, const Bucket* bucket, std::uint64_t hash_seed) {
     if (count_ + bucket->count() > format::bucket_entries_max) return full();
@@ -427,27 +426,12 @@ Result<Offset> make_table(Build& build) {
   return root.offset;
 }
 
-namespace {
-
-Result<void> drop_directories(Build& build, Offset offset, std::uint64_t height) {
-  if (!offset || height == 0) return {};
-  const auto* directory = build.view().follow_node<Directory>(offset, Kind::directory);
-  if (directory == nullptr || directory->count() > format::directory_fanout)
-    return build.view().damage(offset, Kind::directory);
-  for (std::uint64_t i = 0; i < directory->count(); ++i)
-    UTAN_TRY(drop_directories(build, Offset{directory->entries()[i]}, height - 1));
-  build.drop(offset, &directory->header);
-  return {};
-}
-
-}  // namespace
-
 Result<void> drop_empty_table(Build& build, Offset root_offset) {
-  std::uint64_t top;
-  const TableRoot* root = follow_root(build.view(), root_offset, &top);
+  const TableRoot* root = follow_root(build.view(), root_offset);
   if (root == nullptr) return build.view().damage(root_offset, Kind::table_root);
   DCHECK(root->record_count == 0);
-  for (std::uint64_t i = 0; i < top; ++i) UTAN_TRY(drop_directories(build, Offset{root->entries()[i]}, root->depth()));
+  // It has shrunk with its records: there are no directories and no buckets.
+  DCHECK_SOUND(root->depth() == 0 && root->bucket_count == 1 && root->entries()[0] == 0);
   build.drop(root_offset, &root->header);
   return {};
 }

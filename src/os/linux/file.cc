@@ -69,11 +69,8 @@ const char* name_of_kind(mode_t mode) {
       return "a FIFO";
     case S_IFSOCK:
       return "a socket";
-    case S_IFCHR:
-    case S_IFBLK:
-      return "a device";
     default:
-      return "something else";
+      return "a device";
   }
 }
 

@@ -27,6 +27,8 @@ namespace {
 const char* refused = "";
 int reason = 0;
 int times = 0;
+// What is opened in the place of another file; null: that file.
+const char* opened_instead = nullptr;
 
 bool is_refused(const char* call) {
   if (times == 0 || std::strcmp(call, refused) != 0) return false;
@@ -60,7 +62,7 @@ int open(const char* path, int flags, ...) {
   va_start(rest, flags);
   const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(rest, mode_t) : 0;
   va_end(rest);
-  return real<int(const char*, int, ...)>("open")(path, flags, mode);
+  return real<int(const char*, int, ...)>("open")(opened_instead == nullptr ? path : opened_instead, flags, mode);
 }
 int fcntl(int descriptor, int what, ...) {
   if (is_refused("fcntl")) return -1;
@@ -200,6 +202,33 @@ TEST_F(LinuxRefused, Looking) {
                  [&] { return system_.status(path_); });
   expect_refused("fstatfs", EIO, Code::io, "cannot find the file system of " + path_ + ": Input/output error",
                  [&] { return file_->medium(); });
+}
+
+TEST_F(LinuxRefused, Opening) {
+  const auto open = [&] { return system_.open(path_, Access::read_write, Creation::existing, 0); };
+  expect_refused("open", ENFILE, Code::io,
+                 "cannot open " + path_ +
+                     ": Too many open files in system: all processes together have as many files open as they may "
+                     "(fs.file-max)",
+                 open);
+  expect_refused("open", EISDIR, Code::invalid, "cannot open " + path_ + ": Is a directory", open);
+}
+
+TEST_F(LinuxRefused, ABootIdThatIsNone) {
+  for (const char* const text : {"", "0123", "not a boot id, but a text of some length",
+                                 "00000000-0000-0000-0000-000000000000\n", "0123456789abcdef-0123456789abcdef0\n"}) {
+    std::ofstream(path_, std::ios::trunc) << text;
+    opened_instead = path_.c_str();
+    EXPECT_EQ(system_.boot_id(), std::nullopt) << text;
+    opened_instead = nullptr;
+  }
+  std::ofstream(path_, std::ios::trunc) << "01234567-89ab-cdef-0123-456789abcdef\n";
+  opened_instead = path_.c_str();
+  const auto id = system_.boot_id();
+  opened_instead = nullptr;
+  ASSERT_TRUE(id.has_value());
+  EXPECT_EQ(id->front(), std::byte{0x01});
+  EXPECT_EQ(id->back(), std::byte{0xef});
 }
 
 TEST_F(LinuxRefused, WhatTakesTheFilesPlaceBeforeItIsOpenedIsNotUsed) {

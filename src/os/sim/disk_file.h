@@ -47,7 +47,6 @@ class DiskFile {
   std::byte* memory() const { return memory_; }
   ByteCount reservation() const { return reservation_; }
   FileStatus& status() { return status_; }
-  const FileStatus& status() const { return status_; }
   std::span<std::byte> content() const { return {memory_, static_cast<std::size_t>(status_.size.value)}; }
 
   // Makes the file longer, with zeros. False: longer than the reservation. Does nothing if it is as long.

@@ -26,14 +26,12 @@ std::shared_ptr<Node> find_or_die(const World& world, const std::string& path) {
 }  // namespace
 
 const char* call_name(CallKind kind) {
-  switch (kind) {
-#define UTAN_SIM_CALL_CASE(name) \
-  case CallKind::name:           \
-    return #name;
-    UTAN_SIM_CALL_LIST(UTAN_SIM_CALL_CASE)
-#undef UTAN_SIM_CALL_CASE
-  }
-  return "unknown";
+  static constexpr const char* names[] = {
+#define UTAN_SIM_CALL_NAME(name) #name,
+      UTAN_SIM_CALL_LIST(UTAN_SIM_CALL_NAME)
+#undef UTAN_SIM_CALL_NAME
+  };
+  return names[static_cast<unsigned>(kind)];
 }
 
 Machine::Machine(std::uint64_t seed, ByteCount reservation) : world_(std::make_unique<World>(seed, reservation)) {}

@@ -2,6 +2,7 @@
 // and nothing else; an administrator's doings; points; that files end where they end.
 // Labels: tsan
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <cerrno>
 #include <cstring>
@@ -121,6 +122,22 @@ TEST(SimFaults, AFailedCallDoesNothing) {
   EXPECT_EQ(file->allocate(ByteCount{4096}).code(), Code::no_space);
   machine.on_call({});
   EXPECT_EQ(file->status()->size, ByteCount{0});
+}
+
+// Each description of a file is told of it once, as Linux does.
+TEST(SimFaults, AFailedFlushIsToldToAllWhoHaveTheFileOpen) {
+  Machine machine{1};
+  const auto file = open(machine.start_process(), "/a", Creation::create_new);
+  const auto others = open(machine.start_process(), "/a");
+  ASSERT_TRUE(file->allocate(ByteCount{4096}).ok());
+  machine.on_call([](const Call& call) -> Error {
+    return call.kind == CallKind::flush ? Error{Code::io, EIO, "injected"} : Error{};
+  });
+  EXPECT_EQ(file->flush().code(), Code::io);
+  machine.on_call({});
+  EXPECT_TRUE(file->flush().ok());
+  EXPECT_EQ(others->flush().code(), Code::io);
+  EXPECT_TRUE(others->flush().ok());
 }
 
 TEST(SimFaults, TheReservationIsTheLargestFile) {
@@ -301,6 +318,10 @@ TEST(SimMachineDeathTest, AFileCannotBeTouchedPastItsEnd) {
   const auto mapping = file->map(ByteCount{1 << 20}, Access::read_write).value();
   mapping->data()[65535] = std::byte{1};
   EXPECT_DEATH(mapping->data()[65536] = std::byte{1}, "");
+  // A fault that is no file's is no other matter than without them.
+  void* const elsewhere = ::mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(elsewhere, MAP_FAILED);
+  EXPECT_DEATH(*static_cast<volatile char*>(elsewhere) = 1, "");
 }
 #endif
 

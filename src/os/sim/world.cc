@@ -14,6 +14,16 @@ BootId draw_boot_id(Random& random) {
   return id;
 }
 
+// A hook may throw: a test's way out of an engine that it gives up.
+struct Leaving {
+  World& world;
+  std::thread::id thread;
+  ~Leaving() {
+    const std::lock_guard lock(world.mutex);
+    world.threads_in_hook.erase(thread);
+  }
+};
+
 }  // namespace
 
 Error failure(Code code, int system_error, const char* doing, const std::string& path) {
@@ -35,15 +45,6 @@ Error World::report(Process& process, CallKind kind, const std::string& path) {
     number = call_next++;
     threads_in_hook.insert(thread);
   }
-  // A hook may throw: a test's way out of an engine that it gives up.
-  struct Leaving {
-    World& world;
-    std::thread::id thread;
-    ~Leaving() {
-      const std::lock_guard lock(world.mutex);
-      world.threads_in_hook.erase(thread);
-    }
-  };
   const Leaving leaving{*this, thread};
   return (*called)(Call{process, kind, path, number});
 }

@@ -45,8 +45,7 @@ bool WriteWatch::handle(std::byte* address) {
     // Until it is both: somebody may unmark and protect it in between.
     do {
       watch->written_[page].store(true, std::memory_order_seq_cst);
-      if (::mprotect(watch->begin_ + page * watch->page_size_, watch->page_size_, PROT_READ | PROT_WRITE) != 0)
-        return false;
+      CHECK(::mprotect(watch->begin_ + page * watch->page_size_, watch->page_size_, PROT_READ | PROT_WRITE) == 0);
     } while (!watch->written_[page].load(std::memory_order_seq_cst));
     return true;
   }
