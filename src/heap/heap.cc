@@ -301,7 +301,12 @@ Result<void> Heap::write(Offset to, std::span<const std::byte> bytes) const {
   // bytes are the last of the file.
   UTAN_TRY(expect_whole());
   Result<void> written = file_->write(to, bytes);
-  if (written.ok()) return expect_whole();
+  if (written.ok()) {
+    Result<void> whole = expect_whole();
+    // What was cut off is back as zeroes, of which no fault tells.
+    if (!whole.ok() && widener_ != nullptr) widener_->lose();
+    return whole;
+  }
   // Others have made a hole of it, or the file system makes a copy of what is written over, and the disk is full: a store there
   // would be a file that is lost.
   if (written.code() == Code::no_space && written.error().system_error() != EFBIG) return written;
