@@ -251,6 +251,21 @@ TEST_F(HeapTest, ThreadsFreeEachOthersBlocks) {
   EXPECT_EQ(heap_.statistics().used.value, 0u);
 }
 
+// Of a lost file the descriptors, too, are zeroes, which say that there is no such block.
+TEST_F(HeapTest, ABuildOfALostFileIsGivenUp) {
+  std::atomic<std::uint64_t> usable{1};
+  heap_.open(map_->data(), map_->reserved(), coordination_, *file_, &usable);
+  auto allocator = claim(0);
+  Build build(*allocator);
+  build.begin(heap_.view(CommitNumber{1}), CommitNumber{2});
+  const auto made = build.make<format::BlockHeader>(format::Kind::value, ByteCount{100}, 0);
+  ASSERT_TRUE(made.ok()) << made.error().message();
+  heap_.descriptor(format::segment_of(made->offset)).class_word.store(0);
+  usable = 0;
+  build.discard();
+  EXPECT_EQ(build.made_count(), 0U);
+}
+
 // Where the file cannot be made longer, and has more segments than are looked at without a hint before it would be.
 class FullHeapTest : public HeapTest {
  protected:
