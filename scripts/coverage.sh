@@ -22,10 +22,8 @@ if [[ ${1-} != report ]]; then
   rm -rf "$counts"
   mkdir -p "$counts"
   ctest --preset coverage --parallel "$jobs" --output-on-failure
-  # Without the test that cuts a file off under threads at work: what is then read is damage, at which a debug build stops. And
-  # without the one whose bound of time is for an optimised build.
+  # Without the test whose bound of time is for an optimised build.
   UTAN_EXTENSION=$(find_extension) scripts/test_python.sh \
-    --deselect python/tests/test_lost_file.py::test_threads_in_the_middle_of_their_work \
     --deselect python/tests/test_signals.py::test_taking_in_data_is_interrupted
 fi
 

@@ -322,10 +322,23 @@ TEST_F(Attach, TheFileGrowsByNoMoreThanChunkSize) {
 }
 
 TEST_F(Attach, ASecondOpeningMayChangeChunkSizeToo) {
-  const auto store = test::open_store(path_);
+  auto store = test::open_store(path_);
   expect_refused(path_, {.chunk_size = 1}, Code::invalid, "chunk_size");
-  const auto second = test::open_store(path_, {.chunk_size = 128 * 1024});
+  auto second = test::open_store(path_, {.chunk_size = 128 * 1024});
+  const auto& fixed = store->attachment().session().value()->coordination().fixed();
+  EXPECT_EQ(fixed.chunk_size.load(), 128U * 1024) << "in force at once";
+  close(std::move(second));
+  close(std::move(store));
   EXPECT_EQ(header_of(path_).chunk_size, 128U * 1024);
+}
+
+// A header with a setting that cannot be is refused.
+TEST_F(Attach, NoDamagedChunkSizeGetsIntoTheHeader) {
+  auto store = test::open_store(path_);
+  put_in(*store, "k", "v");
+  store->attachment().session().value()->coordination().fixed().chunk_size.store(1);
+  close(std::move(store));
+  EXPECT_EQ(get_from(path_, "k"), "v");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // again, and where there is room again writing goes on.
 // Labels: small
 // Timeout: 120 s
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -14,6 +15,7 @@
 #include <random>
 
 #include "object/container.h"
+#include "object/orphans.h"
 #include "support/store_fixture.h"
 
 namespace utan {
@@ -184,6 +186,52 @@ TEST_F(FullDiskTest, AStoreCannotBeMadeWhereThereIsNoRoomButOpened) {
   root_ = store_->root();
   expect_content({{1, 100}});
   ASSERT_TRUE(root_->erase(Value::integer(1)).value());
+}
+
+// As `fallocate --dig-holes` leaves a store.
+TEST_F(FullDiskTest, WhereOthersHaveMadeHolesALargeValueHasNoRoom) {
+  constexpr std::uint64_t size = 200'000;
+  std::map<std::int64_t, std::uint64_t> model;
+  for (std::int64_t key = 0; key < 10; ++key) {
+    ASSERT_TRUE(put(key, size).ok());
+    model[key] = size;
+  }
+  for (std::int64_t key = 0; key < 5; ++key) {
+    ASSERT_TRUE(root_->erase(Value::integer(key)).value());
+    model.erase(key);
+  }
+  object::work_off_orphans(**store_->attachment().thread());
+  ASSERT_TRUE(store_->sync().ok());
+  for (std::int64_t i = 0; i < 100; ++i) {
+    ASSERT_TRUE(put(50, 1).ok());
+    model[50] = 1;
+  }
+  const heap::Heap& heap = store_->attachment().session().value()->heap();
+  const int file = ::open(path().c_str(), O_RDWR | O_CLOEXEC);
+  std::uint64_t holes = 0;
+  for (SegmentIndex segment{format::region_metadata_segments}; segment.value < heap.segment_count();
+       segment = segment.next()) {
+    const format::ClassWord now{heap.descriptor(segment).class_word.load()};
+    if (now.size_class() != format::class_empty) continue;
+    ASSERT_EQ(::fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                          static_cast<off_t>(format::segment_start(segment).value), format::segment_size),
+              0);
+    ++holes;
+  }
+  ::close(file);
+  ASSERT_GT(holes, size / format::segment_size);
+  fill_disk();
+  for (int i = 0; i < 3; ++i) {
+    const Error error = put(100, size);
+    ASSERT_EQ(error.code(), Code::no_space) << error.message();
+  }
+  expect_content(model);
+  free_disk();
+  const Error again = put(100, size);
+  ASSERT_TRUE(again.ok()) << again.message();
+  model[100] = size;
+  expect_content(model);
+  EXPECT_EQ(test::walk(*store_).problem_count, 0u);
 }
 
 // Who only reads needs no lock file that there is no room for.

@@ -388,6 +388,7 @@ bool only_alone(Step step) {
     case Step::recover_slot_chosen:
     case Step::attach_coordination_made:
     case Step::attach_coordination_renamed:
+    case Step::header_half_written:
     case Step::attach_marked:
       return true;
     default:

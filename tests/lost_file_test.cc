@@ -5,11 +5,13 @@
 // Timeout: 120 s
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
+#include <functional>
 #include <random>
 #include <thread>
 #include <utility>
@@ -20,6 +22,17 @@
 #include "object/iterator.h"
 #include "os/linux/testing.h"
 #include "support/store_fixture.h"
+
+namespace {
+// Called before large values are written.
+std::function<void(off_t)> before_write;
+}  // namespace
+
+// In the place of the C library's.
+extern "C" ssize_t pwrite(int descriptor, const void* bytes, std::size_t size, off_t from) {
+  if (before_write && size >= utan::heap::Heap::written_min) before_write(from);
+  return ::syscall(SYS_pwrite64, descriptor, bytes, size, from);
+}
 
 namespace utan {
 namespace {
@@ -195,6 +208,35 @@ TEST_F(LostFileTest, ALargeValueIsWrittenToAFileThatIsCut) {
     EXPECT_EQ(put.code(), Code::corruption);
     EXPECT_NE(put.error().message().find("made shorter"), std::string::npos) << put.error().message();
     EXPECT_EQ(size_of(path_), size);
+    return !HasFailure();
+  });
+  EXPECT_TRUE(child.join());
+}
+
+// The write makes the file longer again, with zeroes that no access finds missing, before it can be seen that it was cut.
+TEST_F(LostFileTest, ALargeValueIsBeingWrittenWhenTheFileIsCut) {
+  const std::string value(100'000, 'a');
+  const std::string path = folder_.path("other");
+  os::testing::TestChild child([&] {
+    const std::unique_ptr<object::Store> store = test::open_store(path);
+    const auto table = test::open_table(*store, "large");
+    // All that leads to the value has a place before it.
+    for (int i = 0; i < 100; ++i) test::put(*table, "small", "value");
+    off_t written = 0;
+    before_write = [&](off_t from) { written = from; };
+    test::put(*table, "k", value);
+    before_write = [&](off_t from) {
+      EXPECT_GT(from, written) << "behind what is cut";
+      EXPECT_EQ(::truncate(path.c_str(), written), 0);
+    };
+    const Result<bool> put = table->put(test::bytes("other"), test::bytes(value), object::Table::Put::always);
+    EXPECT_EQ(put.code(), Code::corruption);
+    EXPECT_GT(size_of(path), static_cast<std::uint64_t>(written)) << "it is longer again";
+    object::Value read;
+    const Result<bool> got = table->get(test::bytes("k"), read);
+    EXPECT_EQ(got.code(), Code::corruption) << "zeroes are no answer";
+    EXPECT_TRUE(got.ok() || got.error().message().find("made the file shorter") != std::string::npos)
+        << got.error().message();
     return !HasFailure();
   });
   EXPECT_TRUE(child.join());

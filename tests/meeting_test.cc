@@ -1,6 +1,7 @@
 // Shows that processes and threads that open, make, replace or leave a store at the same moment do each other no harm, and
 // that whoever waits is answered in time.
 // Timeout: 120 s
+#include "base/step.h"
 #include "support/attach_fixture.h"
 
 namespace utan::attaching {
@@ -522,6 +523,43 @@ TEST_F(Attach, WhoWaitsForOneStoreKeepsNobodyFromAnother) {
   waiter.join();
   EXPECT_EQ(came_to, Code::ok) << "an iterator, a snapshot, a table or a store had to wait until it gave up";
 }
+
+#if defined(UTAN_STEPS) && UTAN_STEPS
+
+// One is overtaken in the middle of it, and goes on while the next one is in the middle: both are killed.
+TEST_F(Attach, ThoseWhoChangeChunkSizeLeaveAHeaderWhereverTheyAreKilled) {
+  constexpr std::uint64_t size = 128 * 1024;
+  const auto come = [this](std::uint64_t chunk_size, bool stops_in_the_middle) {
+    auto process = std::make_unique<Neighbour>([=, this](Neighbour& self) {
+      if (stops_in_the_middle) {
+        step_hook = {[](void* one, Step at) {
+                       if (at == Step::header_half_written) static_cast<Neighbour*>(one)->pause();
+                     },
+                     &self};
+      }
+      const auto store = test::open_store(path_, {.chunk_size = chunk_size});
+      self.pause();
+    });
+    EXPECT_TRUE(process->paused());
+    return process;
+  };
+  put_in(path_, "k", "v");
+  {
+    const auto first = come(size, false);
+    const auto overtaken = come(2 * size, true);
+    const auto faster = come(3 * size, false);
+    const auto last = come(4 * size, true);
+    overtaken->go_on();
+    overtaken->paused();
+  }
+  auto store = test::open_store(path_, with_mode(OpenMode::existing));
+  ASSERT_NE(store, nullptr);
+  EXPECT_EQ(get_from(*store, "k"), "v");
+  close(std::move(store));
+  EXPECT_EQ(header_of(path_).chunk_size, 4 * size);
+}
+
+#endif
 
 }  // namespace
 }  // namespace utan::attaching

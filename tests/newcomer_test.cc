@@ -250,5 +250,40 @@ TEST(NewcomerAmongThreads, IsLetInWhileLinesAreAdded) {
   EXPECT_GT(line_count.load(), before);
 }
 
+// Between the look at the size of the data file and that at what others believe it to be, they make it longer: so often.
+void grow_at_each_look(Machine& machine, const Session& session, int times) {
+  machine.on_call([&machine, &session, times, grown = 0](const os::sim::Call& call) mutable {
+    if (call.kind != os::sim::CallKind::read || call.path != store_path || grown == times) return Error();
+    ++grown;
+    EXPECT_TRUE(session.heap().grow(1).ok());
+    machine.advance(milliseconds(10));
+    return Error();
+  });
+}
+
+TEST(NewcomerAmongWriters, IsLetInHoweverOftenTheFileGrowsMeanwhile) {
+  Machine machine{1};
+  machine.make_folder("/data");
+  const auto session = Session::open(machine.start_process(), store_path, {.chunk_size = format::chunk_size_min});
+  ASSERT_TRUE(session.ok() && (*session)->prepare_writing().ok());
+  grow_at_each_look(machine, **session, 600);
+  const auto newcomer = Session::open(machine.start_process(), store_path, {.mode = OpenMode::existing});
+  machine.on_call({});
+  EXPECT_TRUE(newcomer.ok()) << newcomer.error().message();
+}
+
+TEST(NewcomerAmongWriters, GivesUpInTimeWhereItGrowsAtEveryLook) {
+  Machine machine{1};
+  machine.make_folder("/data");
+  const auto session = Session::open(machine.start_process(), store_path, {.chunk_size = format::chunk_size_min});
+  ASSERT_TRUE(session.ok() && (*session)->prepare_writing().ok());
+  grow_at_each_look(machine, **session, 600);
+  const auto newcomer =
+      Session::open(machine.start_process(), store_path, {.mode = OpenMode::existing, .timeout = milliseconds(1500)});
+  machine.on_call({});
+  ASSERT_EQ(newcomer.code(), Code::timeout) << (newcomer.ok() ? "let in" : newcomer.error().message());
+  EXPECT_NE(newcomer.error().message().find("1500 ms"), std::string::npos) << newcomer.error().message();
+}
+
 }  // namespace
 }  // namespace utan

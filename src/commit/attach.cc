@@ -39,8 +39,8 @@ namespace {
 constexpr std::uint64_t recovery_jump = std::uint64_t{1} << 40;
 constexpr std::uint64_t pause_min_ns = 500'000;
 constexpr std::uint64_t pause_limit_ns = 32'000'000;
-// How often header and coordination are compared again because the store was growing meanwhile.
-constexpr int looks_max = 100;
+// How often header and coordination are compared again because the store was growing meanwhile, whatever the time.
+constexpr int looks_min = 100;
 // A coordination file of more lines than these is not made anew in place: clearing it would cost more than a new one.
 constexpr std::uint64_t cleared_line_count_max = 256;
 
@@ -78,10 +78,8 @@ class Opener {
       if (!attached.ok()) return named(std::move(attached).error(), path_);
       if (attached.value()) break;
       if (system_.monotonic_now() > deadline_) {
-        return Error(Code::timeout,
-                     path_ + ": somebody else is creating, recovering or replacing this store; gave up after " +
-                         std::to_string(options_.timeout.value / 1'000'000) +
-                         " ms: try again, or look for a process that is stopped while it does so");
+        return gave_up("somebody else is creating, recovering or replacing this store",
+                       "try again, or look for a process that is stopped while it does so");
       }
       // Whoever waits holds no lock: somebody needs to be alone for a moment to make what all wait for.
       session_.reset();
@@ -104,6 +102,11 @@ class Opener {
     system_.sleep(Nanoseconds{std::min(100'000 + random % pause_max_ns_, rest_ns + 1)});
     pause_max_ns_ = std::min(2 * pause_max_ns_, pause_limit_ns);
     return {};
+  }
+
+  Error gave_up(const char* why, const char* what_to_do) const {
+    return Error(Code::timeout, path_ + ": " + why + "; gave up after " +
+                                    std::to_string(options_.timeout.value / 1'000'000) + " ms: " + what_to_do);
   }
 
   bool writes() const { return options_.mode != OpenMode::read_only; }
@@ -272,7 +275,9 @@ class Opener {
       UTAN_ASSIGN(lock_status_, session_->lock_file_->status());
       UTAN_TRY(read_header(now.size));
       const bool is_same = now.size == data.size && lock_status_.size == lock_size && header_.sequence == sequence;
-      if (is_same || tries == looks_max) return false;
+      if (is_same) return false;
+      if (tries >= looks_min && system_.monotonic_now() > deadline_)
+        return gave_up("others make this store longer faster than it can be looked at", "try again");
       data = now;
     }
   }

@@ -32,6 +32,7 @@ Result<void> Session::write_header(const FileHeader& header) {
   std::uint64_t values[sizeof now / 8];
   std::memcpy(values, &now, sizeof now);
   for (std::size_t i = 0; i < std::size(values); ++i) {
+    if (i == std::size(values) / 2) step(Step::header_half_written);
     std::atomic_ref<std::uint64_t>(words[i]).store(values[i], std::memory_order_relaxed);
   }
   return flush();
@@ -87,15 +88,15 @@ Result<void> check_options(const std::string& path, const OpenOptions& options) 
   return {};
 }
 
+// In force at once, and in the header from the next clean close on, when nobody else writes it: while others do, all must write the
+// same bytes, or one who was overtaken spoils the copy that counts.
 Result<void> Session::apply_settings(const OpenOptions& options) {
-  const std::uint64_t size = options.chunk_size;
-  if (size == 0 || read_only_ || size == coordination_.fixed().chunk_size.load(std::memory_order_relaxed)) return {};
-  UTAN_TRY(mark());
-  const std::lock_guard lock(mutex_);
-  UTAN_ASSIGN(FileHeader header, read_header());
-  header.chunk_size = size;
-  UTAN_TRY(write_header(header));
-  coordination_.fixed().chunk_size.store(size, std::memory_order_relaxed);
+  auto& chunk_size = coordination_.fixed().chunk_size;
+  if (options.chunk_size == 0 || read_only_ || options.chunk_size == chunk_size.load(std::memory_order_relaxed))
+    return {};
+  // What is only marked is closed.
+  UTAN_TRY(prepare_writing());
+  chunk_size.store(options.chunk_size, std::memory_order_relaxed);
   return {};
 }
 

@@ -148,6 +148,7 @@ class Session : public std::enable_shared_from_this<Session>, private heap::Wide
   void map_heap();
   Result<void> map_first(ByteCount reservation, ByteCount size);
   Result<void> widen(ByteCount needed) override;
+  void lose() override { data_map_->lose(); }
   Result<std::unique_ptr<os::Mapping>> map_more(ByteCount wanted, ByteCount needed);
   Result<void> mark();
   void touch_page(Offset page);

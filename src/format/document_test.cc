@@ -283,22 +283,14 @@ std::uint64_t number_in(std::string text) {
   return out;
 }
 
-std::string document_path() {
-#ifdef UTAN_FORMAT_DOCUMENT
-  return UTAN_FORMAT_DOCUMENT;
-#else
-  const std::string own = __FILE__;  // .../src/format/format_test.cc
-  const std::size_t root = own.rfind("src/format/");
-  return (root == std::string::npos ? std::string() : own.substr(0, root)) + "docs/FORMAT.md";
-#endif
-}
+const std::string document_path = UTAN_FORMAT_DOCUMENT;
 
 // The rows of the tables in docs/FORMAT.md by the heading (of level three) that they stand under. A row of a table's
 // head or below it, or of no table, is left out: what counts begins with `a name`, "padding" or a number.
 std::map<std::string, std::vector<Row>> read_document() {
   std::map<std::string, std::vector<Row>> out;
-  std::ifstream file(document_path());
-  EXPECT_TRUE(file.is_open()) << document_path() << " is missing";
+  std::ifstream file(document_path);
+  EXPECT_TRUE(file.is_open()) << document_path << " is missing";
   std::string heading;
   for (std::string line; std::getline(file, line);) {
     if (line.starts_with("#")) {

@@ -138,7 +138,10 @@ Result<void> Allocator::acquire_segment(SizeClass size_class) {
       if (try_ordinary(scan_cursor_, size_class)) return {};
     }
     Result<void> grown = heap_->grow(1);
-    if (grown.ok()) continue;
+    if (grown.ok()) {
+      exhausted_ = 0;
+      continue;
+    }
     if (grown.code() != Code::no_space) return grown;
     // What removes asks for many blocks of many classes, and has other ways: it does not look at everything for each of them.
     const bool looks = !may_use_reserve_ || ((exhausted_ >> size_class) & 1) == 0;
@@ -151,6 +154,7 @@ Result<void> Allocator::acquire_segment(SizeClass size_class) {
 // Where the file cannot be made longer: whatever has room, hinted or not. From where the last block of the class was found, so
 // that one look at all finds all.
 bool Allocator::scan_all(SizeClass size_class) {
+  ++look_count_;
   const std::uint64_t segments = heap_->reserve_begin();
   const std::uint64_t start = own_[size_class].cursor.value;
   for (std::uint64_t i = 0; i < segments; ++i) {
@@ -158,9 +162,22 @@ bool Allocator::scan_all(SizeClass size_class) {
     if (format::describes_region(segment)) continue;
     const ClassWord now{heap_->descriptor(segment).class_word.load(std::memory_order_relaxed)};
     const bool may_become = now.size_class() <= format::class_last && heap_->is_vacant(segment);
-    if ((now.size_class() == size_class || may_become) && try_segment(segment, size_class)) return true;
+    if ((now.size_class() != size_class && !may_become) || !try_segment(segment, size_class)) continue;
+    exhausted_ &= ~(std::uint64_t{1} << size_class);
+    return true;
   }
   exhausted_ |= std::uint64_t{1} << size_class;
+  return false;
+}
+
+// A segment that was left in this build with few blocks in a word: its own line cannot win it again.
+bool Allocator::take_kept(SizeClass size_class) {
+  for (auto segment = kept_.begin(); segment != kept_.end(); ++segment) {
+    const ClassWord now{heap_->descriptor(*segment).class_word.load(std::memory_order_relaxed)};
+    if (now.size_class() != size_class || !take_word(*segment, size_class, 1)) continue;
+    kept_.erase(segment);
+    return true;
+  }
   return false;
 }
 
@@ -183,6 +200,7 @@ bool Allocator::acquire_reserve(SizeClass size_class, bool vacant) {
 // other classes than those of what it frees: there may be much room in blocks that are too large. Vacant segments of the
 // reserve come last, since there are few of them and what one becomes it stays for long.
 Result<Offset> Allocator::allocate_last(SizeClass& size_class, CommitNumber birth, Error why_not) {
+  if (take_kept(size_class)) return allocate_masked(size_class, birth);
   if (size_class != format::class_commit) {
     const SizeClass larger = acquire_larger(size_class);
     if (larger != format::class_empty) {
@@ -208,13 +226,13 @@ SizeClass Allocator::acquire_hinted_larger(SizeClass size_class) {
   for (auto larger = static_cast<SizeClass>(size_class + 1); larger <= format::class_last; ++larger) {
     if (!can_stand_for(larger, size_class)) continue;
     if (line_->allocator[larger].mask.load(std::memory_order_relaxed) != 0) return larger;
+    if (own_[larger].place != 0) leave_segment(larger);
+    if (take_kept(larger)) return larger;
     SegmentIndex cursor = own_[larger].cursor;
     while (auto hinted = heap_->take_hint(larger, cursor)) {
       cursor = hinted->next();
       const ClassWord now{heap_->descriptor(*hinted).class_word.load(std::memory_order_relaxed)};
       if (now.size_class() != larger) continue;
-      // Its mask is empty.
-      if (own_[larger].place != 0) leave_segment(larger);
       if (!try_segment(*hinted, larger)) continue;
       if (hinted->value >= heap_->reserve_begin()) uses_reserve_ = true;
       return larger;
@@ -224,7 +242,8 @@ SizeClass Allocator::acquire_hinted_larger(SizeClass size_class) {
 }
 
 // Hints all segments of larger classes that have room, however little. False: there are none.
-bool Allocator::hint_larger(SizeClass size_class) const {
+bool Allocator::hint_larger(SizeClass size_class) {
+  ++look_count_;
   bool has_found = false;
   const std::uint64_t segments = heap_->segment_count();
   for (std::uint64_t i = 0; i < segments; ++i) {

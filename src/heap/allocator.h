@@ -142,6 +142,8 @@ class Allocator {
   void release_all();
 
   const Heap& heap() const { return *heap_; }
+  // How often all segments were looked at, as they may be where the disk is full.
+  std::uint64_t look_count() const { return look_count_; }
 
   // While it lives, the reserve may be used, if `room` says so. What was taken of it and not used goes back at the end.
   class Using {
@@ -207,10 +209,11 @@ class Allocator {
     return segment.value < heap_->reserve_begin() && try_segment(segment, size_class);
   }
   bool scan_all(format::SizeClass size_class);
+  bool take_kept(format::SizeClass size_class);
   Result<Offset> allocate_last(format::SizeClass& size_class, CommitNumber birth, Error why_not);
   format::SizeClass acquire_larger(format::SizeClass size_class);
   format::SizeClass acquire_hinted_larger(format::SizeClass size_class);
-  bool hint_larger(format::SizeClass size_class) const;
+  bool hint_larger(format::SizeClass size_class);
   bool acquire_reserve(format::SizeClass size_class, bool vacant);
   void leave_reserve();
   bool take_word(SegmentIndex segment, format::SizeClass size_class, std::uint32_t room_min);
@@ -232,6 +235,7 @@ class Allocator {
   bool uses_reserve_ = false;
   // On a full disk: classes of which no segment had room when all were looked at, a bit each.
   std::uint64_t exhausted_ = 0;
+  std::uint64_t look_count_ = 0;
 };
 
 }  // namespace utan::heap

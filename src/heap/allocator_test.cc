@@ -289,5 +289,123 @@ TEST_F(HeapTest, ThreadsFreeEachOthersBlocks) {
   EXPECT_EQ(heap_.statistics().used.value, 0u);
 }
 
+// Of a lost file the descriptors, too, are zeroes, which say that there is no such block.
+TEST_F(HeapTest, ABuildOfALostFileIsGivenUp) {
+  std::atomic<std::uint64_t> usable{1};
+  heap_.open(map_->data(), map_->reserved(), coordination_, *file_, &usable);
+  auto allocator = claim(0);
+  Build build(*allocator);
+  build.begin(heap_.view(CommitNumber{1}), CommitNumber{2});
+  const auto made = build.make<format::BlockHeader>(format::Kind::value, ByteCount{100}, 0);
+  ASSERT_TRUE(made.ok()) << made.error().message();
+  heap_.descriptor(format::segment_of(made->offset)).class_word.store(0);
+  usable = 0;
+  build.discard();
+  EXPECT_EQ(build.made_count(), 0U);
+}
+
+// Where the file cannot be made longer, and has more segments than are looked at without a hint before it would be.
+class FullHeapTest : public HeapTest {
+ protected:
+  void SetUp() override {
+    HeapTest::SetUp();
+    const ByteCount size{format::regions_offset + 500 * format::segment_size};
+    ASSERT_TRUE(file_->allocate(size).ok());
+    coordination_.fixed().file_size = size.value;
+    heap_.open(map_->data(), size, coordination_, *file_);
+  }
+  // Takes all that there is, the reserve, too.
+  static std::vector<Offset> fill(Allocator& allocator, ByteCount size) {
+    const Allocator::Using use(allocator, Room::reserve);
+    std::vector<Offset> blocks;
+    for (;;) {
+      const Result<Offset> made = allocator.allocate(size, CommitNumber{1});
+      allocator.end_build();
+      if (!made.ok()) {
+        EXPECT_EQ(made.code(), Code::no_space) << made.error().message();
+        return blocks;
+      }
+      blocks.push_back(*made);
+    }
+  }
+  // By another line, which keeps none of them.
+  void free_all(const std::vector<Offset>& blocks) {
+    auto neighbour = claim(1);
+    for (const Offset block : blocks) ASSERT_TRUE(neighbour->free(block));
+    give_up(1, neighbour);
+  }
+  // As a kill does.
+  void lose_hints() {
+    for (unsigned size_class = 0; size_class < format::class_run; ++size_class)
+      std::memset(heap_.at<std::byte>(format::hints_offset(0, size_class)), 0, format::hint_words * 8);
+  }
+};
+
+TEST_F(FullHeapTest, OneBuildGetsEveryFreeBlockOfALargerClass) {
+  auto allocator = claim(0);
+  const std::vector<Offset> blocks = fill(*allocator, ByteCount{64});
+  std::vector<Offset> freed;
+  std::ranges::copy_if(blocks.begin() + 1, blocks.end(), std::back_inserter(freed),
+                       [&](Offset block) { return format::segment_of(block) == format::segment_of(blocks.front()); });
+  ASSERT_GT(freed.size(), 128U) << "in several words of the bitmap";
+  free_all(freed);
+  const Allocator::Using use(*allocator, Room::reserve);
+  for (std::size_t i = 0; i < freed.size(); ++i) {
+    const Result<Offset> made = allocator->allocate(ByteCount{40}, CommitNumber{2});
+    ASSERT_TRUE(made.ok()) << i << " of " << freed.size() << ": " << made.error().message();
+  }
+  EXPECT_EQ(allocator->allocate(ByteCount{40}, CommitNumber{2}).code(), Code::no_space);
+  allocator->end_build();
+}
+
+TEST_F(FullHeapTest, WhatIsFreedAfterALookInVainIsFound) {
+  auto allocator = claim(0);
+  const std::vector<Offset> blocks = fill(*allocator, ByteCount{64});
+  // So few in each word of a bitmap that nothing is hinted.
+  std::vector<Offset> freed;
+  for (std::size_t i = 0; i < blocks.size(); i += 64) freed.push_back(blocks[i]);
+  free_all(freed);
+  const Allocator::Using use(*allocator, Room::reserve);
+  for (std::size_t i = 0; i < freed.size(); ++i) {
+    const Result<Offset> made = allocator->allocate(ByteCount{64}, CommitNumber{2});
+    ASSERT_TRUE(made.ok()) << i << " of " << freed.size() << ": " << made.error().message();
+  }
+  allocator->end_build();
+}
+
+TEST_F(FullHeapTest, TheOneBlockThatIsFreedIsFoundWhereverItIs) {
+  auto allocator = claim(0);
+  const std::vector<Offset> blocks = fill(*allocator, ByteCount{64});
+  for (std::size_t i = 0; i < blocks.size(); i += 1'000) {
+    free_all({blocks[i]});
+    const Allocator::Using use(*allocator, Room::reserve);
+    const Result<Offset> made = allocator->allocate(ByteCount{64}, CommitNumber{2});
+    allocator->end_build();
+    ASSERT_TRUE(made.ok()) << i << " of " << blocks.size() << ": " << made.error().message();
+    EXPECT_EQ(*made, blocks[i]);
+  }
+}
+
+TEST_F(FullHeapTest, NotEveryBlockIsALookAtAllSegments) {
+  constexpr std::uint64_t sizes[] = {32, 40, 48, 56};
+  auto allocator = claim(0);
+  const std::vector<Offset> blocks = fill(*allocator, ByteCount{64});
+  std::vector<Offset> freed;
+  for (std::size_t i = 0; i < blocks.size(); i += 2) freed.push_back(blocks[i]);
+  free_all(freed);
+  lose_hints();
+  const std::uint64_t before = allocator->look_count();
+  for (std::size_t i = 0; i + std::size(sizes) <= freed.size(); i += std::size(sizes)) {
+    const Allocator::Using use(*allocator, Room::reserve);
+    for (const std::uint64_t size : sizes) {
+      const Result<Offset> made = allocator->allocate(ByteCount{size}, CommitNumber{2});
+      ASSERT_TRUE(made.ok()) << i << " of " << freed.size() << ": " << made.error().message();
+    }
+    allocator->end_build();
+  }
+  EXPECT_LE(allocator->look_count() - before, std::size(sizes) + 1)
+      << "one for each class, and one for all larger ones";
+}
+
 }  // namespace
 }  // namespace utan::heap

@@ -2,6 +2,15 @@
 
 namespace utan::heap {
 
+namespace {
+// Of a lost file the descriptors, too, may be zeroes, which say that there is no such block.
+void free_made(Allocator& allocator, Offset block) {
+  const bool freed = allocator.free(block);
+  DCHECK_SOUND(freed || !allocator.heap().was_usable());
+  static_cast<void>(freed);
+}
+}  // namespace
+
 Result<Offset> Build::make_anew(format::SizeClass& size_class, ByteCount size, std::span<const std::byte> end) {
   if (patience_.is_over()) [[unlikely]]
     return interruption();
@@ -37,9 +46,7 @@ void Build::rebase(const View& base, CommitNumber number) {
   for (std::size_t i = made_count(); i > kept_; --i) {
     const Offset block = allocator_->built(i - 1);
     allocator_->truncate_build(i - 1);
-    const bool freed = allocator_->free(block);
-    DCHECK_SOUND(freed);
-    static_cast<void>(freed);
+    free_made(*allocator_, block);
   }
   dropped_.shrink(kept_dropped_);
   replaced_.clear();
@@ -69,11 +76,7 @@ void Build::published() {
   replaced_.clear();
   // Recorded until now: killed from here on, what was dropped leaks.
   allocator_->end_build();
-  for (std::size_t i = 0; i < dropped_.size(); ++i) {
-    const bool freed = allocator_->free(dropped_[i]);
-    DCHECK_SOUND(freed);
-    static_cast<void>(freed);
-  }
+  for (std::size_t i = 0; i < dropped_.size(); ++i) free_made(*allocator_, dropped_[i]);
   dropped_.clear();
 }
 

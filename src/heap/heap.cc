@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <cstring>
 #include <string>
 
@@ -299,7 +300,16 @@ Result<void> Heap::write(Offset to, std::span<const std::byte> bytes) const {
   // What was cut off would come back as zeroes. A cut between this look and the write is found by the second one, unless these
   // bytes are the last of the file.
   UTAN_TRY(expect_whole());
-  if (file_->write(to, bytes).ok()) return expect_whole();
+  Result<void> written = file_->write(to, bytes);
+  if (written.ok()) {
+    Result<void> whole = expect_whole();
+    // What was cut off is back as zeroes, of which no fault tells.
+    if (!whole.ok() && widener_ != nullptr) widener_->lose();
+    return whole;
+  }
+  // Others have made a hole of it, or the file system makes a copy of what is written over, and the disk is full: a store there
+  // would be a file that is lost.
+  if (written.code() == Code::no_space && written.error().system_error() != EFBIG) return written;
   // The system may not: beyond a limit of this process (RLIMIT_FSIZE), say.
   std::memcpy(at<std::byte>(to), bytes.data(), bytes.size());
   return {};

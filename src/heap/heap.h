@@ -37,12 +37,14 @@ struct Statistics {
 // May the last segments of the file be used, where it cannot be made longer? They are kept for what makes room.
 enum class Room : std::uint8_t { ordinary, reserve };
 
-// Who can map more of the file than was reserved for it.
+// Who has mapped the file, and can map more of it than was reserved for it.
 class Widener {
  public:
   virtual ~Widener() = default;
   // Calls Heap::show_at with a range of at least `needed` bytes. Code::no_space if there are no such addresses.
   virtual Result<void> widen(ByteCount needed) = 0;
+  // The file was made shorter: no thread is to believe any more what it reads there.
+  virtual void lose() = 0;
 };
 
 class Heap {

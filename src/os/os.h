@@ -77,6 +77,8 @@ class Mapping {
   // `word`, which outlives the mapping or is taken back by another call, becomes 0 when that happens, before whoever looked
   // goes on.
   virtual void watch(std::atomic<std::uint64_t>*) {}
+  // As if somebody had looked at such a part: where it is known by other ways that others have made the file shorter.
+  virtual void lose() {}
 
  protected:
   Mapping(std::byte* data, ByteCount reserved) : data_(data), reserved_(reserved) {}

@@ -139,7 +139,7 @@ inline Odds odds_of(Step step) {
   if (step >= Step::close_checkpointed && step <= Step::close_flagged) return {1, 1, 5};
   if (step == Step::recover_started || step == Step::recover_slot_chosen) return {12, 12, 5};
   if (step == Step::grow_allocated || step == Step::grow_published) return {2, 2, 5};
-  if (step == Step::attach_marked) return {1, 1, 5};
+  if (step == Step::header_half_written || step == Step::attach_marked) return {1, 1, 5};
   if (step >= Step::attach_byte_locked && step <= Step::attach_coordination_renamed) return {8, 8, 5};
   if (step >= Step::adopt_byte_locked && step <= Step::adopt_entry_cleared) return {8, 8, 5};
   if (step >= Step::wait_counted && step <= Step::wait_taken) return {60, 30, 60};

@@ -42,9 +42,7 @@ bool replace_pages(const Faults& faults, std::uintptr_t address) {
     const std::uintptr_t begin = range->begin.load(std::memory_order_acquire);
     const std::size_t size = range->size.load(std::memory_order_relaxed);
     if (begin == 0 || address - begin >= size) continue;
-    const std::uint64_t fault = range->faults.fetch_add(1, std::memory_order_relaxed);
-    if (auto* const word = range->word.load(std::memory_order_acquire); word != nullptr)
-      word->store(0, std::memory_order_seq_cst);
+    const std::uint64_t fault = lose_range(*range);
     const std::uintptr_t page = address / faults.page_size * faults.page_size;
     const std::size_t wanted = faults.page_size << std::min<std::uint64_t>(fault, 40);
     const std::size_t length = std::min(wanted, begin + size - page);
@@ -136,6 +134,13 @@ WatchedRange* watch_range(void* begin, std::size_t size) {
   range->word.store(nullptr, std::memory_order_relaxed);
   range->begin.store(reinterpret_cast<std::uintptr_t>(begin), std::memory_order_release);
   return range;
+}
+
+std::uint64_t lose_range(WatchedRange& range) {
+  const std::uint64_t before = range.faults.fetch_add(1, std::memory_order_relaxed);
+  if (auto* const word = range.word.load(std::memory_order_acquire); word != nullptr)
+    word->store(0, std::memory_order_seq_cst);
+  return before;
 }
 
 void forget_range(WatchedRange* range) {

@@ -31,6 +31,8 @@ struct WatchedRange {
 // Begins to look after a range that has just been mapped. Null: there is no memory for it, or no handler could be set; the
 // range is then as any other.
 WatchedRange* watch_range(void* begin, std::size_t size);
+// As a fault in it would. Answers how many there were before.
+std::uint64_t lose_range(WatchedRange& range);
 // Before it is unmapped.
 void forget_range(WatchedRange* range);
 

@@ -42,6 +42,9 @@ class LinuxMapping final : public Mapping {
   void watch(std::atomic<std::uint64_t>* word) override {
     if (range_ != nullptr) range_->word.store(word, std::memory_order_release);
   }
+  void lose() override {
+    if (range_ != nullptr) lose_range(*range_);
+  }
 
  private:
   const Pages pages_;
