@@ -245,6 +245,7 @@ TEST(ManyThreads, WhereThereIsNoPlaceForOneMore) {
     EXPECT_GT(threads.size(), format::line_count_max - 10);
     self.pause();
     for (commit::Thread* thread : threads) session.release_thread(thread);
+    self.pause();
     put_in(*store, "k", "w");
     close(std::move(store));
   });
@@ -256,12 +257,18 @@ TEST(ManyThreads, WhereThereIsNoPlaceForOneMore) {
   const auto snapshot = opened->snapshot();
   EXPECT_TRUE(snapshot.ok());
   EXPECT_TRUE(opened->sync().ok());
-  // Somebody new finds no place until the others have left.
+  // Somebody new finds no place until the others have left, also where they have ended.
   Neighbour late([&path](Neighbour& self) {
     expect_refused(path, {}, Code::no_space, "end some");
     self.pause();
+    expect_refused(path, {}, Code::no_space, "until it closes the store");
+    self.pause();
     EXPECT_EQ(get_from(path, "k"), "w");
   });
+  ASSERT_TRUE(late.paused());
+  crowd.go_on();
+  ASSERT_TRUE(crowd.paused());
+  late.go_on();
   ASSERT_TRUE(late.paused());
   crowd.go_on();
   EXPECT_TRUE(crowd.ended_well());

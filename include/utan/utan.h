@@ -20,6 +20,8 @@
  *   one thread at a time. A utan_value is released by the thread that got it.
  * - Readers never wait: reading takes no lock and makes no system call. A single write never fails because somebody else
  *   wrote: it retries inside until it is in. Any process may be killed at any instruction.
+ * - 4,096 processes and 16,384 threads have one store open at once, at most: who finds no place gets UTAN_NO_SPACE. A process
+ *   keeps the places of threads that have ended, for its next ones, until it closes the store.
  */
 #ifndef UTAN_UTAN_H
 #define UTAN_UTAN_H

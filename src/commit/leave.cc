@@ -86,7 +86,8 @@ Result<std::uint64_t> Session::claim_line(bool idle) {
     }
     if (count == format::line_count_max) {
       return Error(Code::no_space, path_ + ": " + std::to_string(format::line_count_max) +
-                                       " threads use this store, and no more can: end some");
+                                       " threads have a place in this store, and no more can: end some; a process in "
+                                       "which they have ended keeps the places until it closes the store");
     }
     std::uint64_t seen = count;
     const std::uint64_t more = std::min(count + std::max(format::lines_per_growth, count / 2), format::line_count_max);

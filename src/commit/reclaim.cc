@@ -212,9 +212,7 @@ bool Reclaimer::count_joining(const CommitBlock* commit) {
 
 void Reclaimer::free(Offset block) {
   // A block that cannot be freed is damage, which the next check finds; freeing something else would spread it.
-  const bool freed = allocator_->free(block);
-  DCHECK_SOUND(freed);
-  static_cast<void>(freed);
+  heap_->expect_freed(allocator_->free(block));
   step(Step::drain_freed);
 }
 
@@ -260,9 +258,7 @@ bool Reclaimer::drain_front(const Horizon& horizon, bool patient, const heap::Al
         // The count advances first: killed right after, this block leaks; the other way round it would be freed twice.
         line_->queue.store(ChainWord::make(block, i + 1).word, std::memory_order_release);
         step(Step::drain_counted);
-        const bool freed = freeing(entry.offset());
-        DCHECK_SOUND(freed);
-        static_cast<void>(freed);
+        heap_->expect_freed(freeing(entry.offset()));
         step(Step::drain_freed);
         continue;
       }
@@ -286,9 +282,7 @@ bool Reclaimer::drain_front(const Horizon& horizon, bool patient, const heap::Al
   if (around.itself) {
     wait(ReplacedEntry::make(block, ReplacedEntry::How::block), number + 1, number);
   } else {
-    const bool freed = freeing(block);
-    DCHECK_SOUND(freed);
-    static_cast<void>(freed);
+    heap_->expect_freed(freeing(block));
     step(Step::drain_freed);
   }
   step(Step::drain_block_freed);

@@ -2,15 +2,6 @@
 
 namespace utan::heap {
 
-namespace {
-// Of a lost file the descriptors, too, may be zeroes, which say that there is no such block.
-void free_made(Allocator& allocator, Offset block) {
-  const bool freed = allocator.free(block);
-  DCHECK_SOUND(freed || !allocator.heap().was_usable());
-  static_cast<void>(freed);
-}
-}  // namespace
-
 Result<Offset> Build::make_anew(format::SizeClass& size_class, ByteCount size, std::span<const std::byte> end) {
   if (patience_.is_over()) [[unlikely]]
     return interruption();
@@ -46,7 +37,7 @@ void Build::rebase(const View& base, CommitNumber number) {
   for (std::size_t i = made_count(); i > kept_; --i) {
     const Offset block = allocator_->built(i - 1);
     allocator_->truncate_build(i - 1);
-    free_made(*allocator_, block);
+    allocator_->heap().expect_freed(allocator_->free(block));
   }
   dropped_.shrink(kept_dropped_);
   replaced_.clear();
@@ -76,7 +67,7 @@ void Build::published() {
   replaced_.clear();
   // Recorded until now: killed from here on, what was dropped leaks.
   allocator_->end_build();
-  for (std::size_t i = 0; i < dropped_.size(); ++i) free_made(*allocator_, dropped_[i]);
+  for (std::size_t i = 0; i < dropped_.size(); ++i) allocator_->heap().expect_freed(allocator_->free(dropped_[i]));
   dropped_.clear();
 }
 

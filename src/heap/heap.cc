@@ -304,7 +304,7 @@ Result<void> Heap::write(Offset to, std::span<const std::byte> bytes) const {
   if (written.ok()) {
     Result<void> whole = expect_whole();
     // What was cut off is back as zeroes, of which no fault tells.
-    if (!whole.ok() && widener_ != nullptr) widener_->lose();
+    if (whole.code() == Code::corruption && widener_ != nullptr) widener_->lose();
     return whole;
   }
   // Others have made a hole of it, or the file system makes a copy of what is written over, and the disk is full: a store there

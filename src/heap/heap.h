@@ -16,6 +16,7 @@
 #include <optional>
 #include <span>
 
+#include "base/check.h"
 #include "base/result.h"
 #include "base/types.h"
 #include "format/coordination.h"
@@ -112,6 +113,9 @@ class Heap {
     std::atomic_thread_fence(std::memory_order_acquire);
     return usable_ == nullptr || usable_->load(std::memory_order_relaxed) != 0;
   }
+
+  // In debug builds: what was to be freed was there. Of a lost file the descriptors, too, are zeroes, which say that it was not.
+  void expect_freed(bool freed) const { DCHECK_SOUND(freed || !was_usable()); }
 
   // H8. The segments from here on are the reserve: the last of the file, whatever its size is. As it grows they become
   // ordinary ones.

@@ -80,6 +80,13 @@ TEST_F(FaultTest, BeyondTheEndToo) {
   EXPECT_TRUE(map_->is_lost());
 }
 
+TEST_F(FaultTest, IsLostWhereThatIsSaid) {
+  map_->lose();
+  EXPECT_TRUE(map_->is_lost());
+  EXPECT_EQ(word_.load(), 0u);
+  EXPECT_EQ(at(9), 1) << "what is there stays";
+}
+
 TEST_F(FaultTest, ManyThreadsAtOnce) {
   cut(0);
   std::vector<std::thread> threads;
