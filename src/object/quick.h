@@ -114,15 +114,11 @@ inline tree::Quick Container::get_quickly(std::span<const format::Value> path, Q
       }
       if (format::is_large(stored.tag) || stored.tag == format::Tag::container || i + 1 < path.size())
         return give_up(Quick::unusual);
-      if (format::is_text(stored.tag)) [[likely]] {
-        out.value = {stored.tag, 0, stored.bytes, nullptr, 0};
-        out.thread = thread;
-        return Quick::found;
+      if (!format::from_usual_payload(stored.tag, stored.bytes, out.value)) [[unlikely]] {
+        Result<format::Value> value = format::from_payload(stored.tag, stored.bytes);
+        if (!value.ok()) return give_up(Quick::unusual);
+        out.value = *value;
       }
-      Result<format::Value> value = format::from_payload(stored.tag, stored.bytes);
-      if (!value.ok()) [[unlikely]]
-        return give_up(Quick::unusual);
-      out.value = *value;
     }
     if (!has_bytes(out.value)) return give_up(Quick::found);
     out.thread = thread;
