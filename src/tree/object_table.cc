@@ -84,7 +84,9 @@ Result<Made<Node>> editable(Build& build, Kind kind, Offset offset, std::uint64_
 enum class Before : std::uint8_t { anything, no_container };
 
 // Sets the entry at the end of the way, and makes all nodes on it the build's own, from the top down.
-Result<void> set_on_way(Build& build, ObjectTable& table, const Way& way, const ObjectEntry& entry, Before before) {
+Result<void> set_on_way(Build& build, ObjectTable& table, format::ObjectId id, const ObjectEntry& entry,
+                        Before before) {
+  const Way way(id.index(), table.depth);
   Made<ObjectBranch> above;
   Offset at = table.root;
   // What was at `at`, below the branch `above` unless it is the topmost node, is at `now`.
@@ -111,6 +113,7 @@ Result<void> set_on_way(Build& build, ObjectTable& table, const Way& way, const 
   heap::set_word(leaf.at, word, entry.root);
   heap::set_word(leaf.at, word + 1, std::uint64_t{entry.what} | (std::uint64_t{entry.links} << 32));
   move(0, leaf.offset);
+  table.known = {id, entry.is_whole() ? &leaf.at->entries()[way[0]] : nullptr};
   return {};
 }
 
@@ -146,7 +149,7 @@ Result<void> set_or_add(Build& build, ObjectTable& table, format::ObjectId id, c
     }
     ++table.depth;
   }
-  return set_on_way(build, table, Way(index, table.depth), entry, before);
+  return set_on_way(build, table, id, entry, before);
 }
 
 }  // namespace
