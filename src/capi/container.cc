@@ -1,4 +1,5 @@
 // Containers in the C interface.
+#include <array>
 #include <cstdlib>
 #include <limits>
 #include <span>
@@ -110,16 +111,18 @@ utan_code with_value(utan_container* container, const utan_value* value, Body&& 
 class GivenPath {
  public:
   Result<std::span<const Value>> path(const utan_value* keys, std::size_t count) {
+    if (count > near_.size()) far_.resize(count);
+    const std::span<Value> path = count > near_.size() ? std::span<Value>(far_) : std::span(near_).first(count);
     for (std::size_t i = 0; i < count; ++i) {
-      UTAN_ASSIGN(const Value key, given_.value(keys + i, nullptr));
-      keys_.push_back(key);
+      UTAN_ASSIGN(path[i], given_.value(keys + i, nullptr));
     }
-    return std::span<const Value>(keys_);
+    return std::span<const Value>(path);
   }
 
  private:
   Given given_;
-  std::vector<Value> keys_;
+  std::array<Value, 4> near_;  // of a short path, as most are
+  std::vector<Value> far_;
 };
 
 class GivenRange {

@@ -81,16 +81,6 @@ inline utan_code found(const Result<bool>& result) {
 
 inline object::Bytes bytes(const void* data, std::size_t size) { return {static_cast<const std::byte*>(data), size}; }
 
-// A value that was given, in the engine's form, as long as this lives.
-class Given {
- public:
-  // Code::invalid: a type that there is not, a container of another store.
-  Result<format::Value> value(const utan_value* given, const commit::Attachment* attachment);
-
- private:
-  std::vector<std::unique_ptr<format::Value[]>> tuples_;
-};
-
 // The value, if it is one of the plain types that hold no more than bytes or a word; else nothing was done.
 [[gnu::always_inline]] inline bool plain_quickly(const utan_value& given, format::Value& out) {
   switch (given.type) {
@@ -117,6 +107,22 @@ class Given {
   out.tag = static_cast<format::Tag>(given.type);
   return true;
 }
+
+// A value that was given, in the engine's form, as long as this lives.
+class Given {
+ public:
+  // Code::invalid: a type that there is not, a container of another store.
+  Result<format::Value> value(const utan_value* given, const commit::Attachment* attachment) {
+    format::Value quick;
+    if (given != nullptr && plain_quickly(*given, quick)) [[likely]]
+      return quick;
+    return value_of_other(given, attachment);
+  }
+
+ private:
+  Result<format::Value> value_of_other(const utan_value* given, const commit::Attachment* attachment);
+  std::vector<std::unique_ptr<format::Value[]>> tuples_;
+};
 
 // Code::invalid: the data names containers of another store.
 Result<void> check_store(const utan_data& data, const commit::Attachment& attachment);

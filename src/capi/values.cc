@@ -40,29 +40,15 @@ using ValueTuples = std::vector<std::unique_ptr<Value[]>>;
 Result<Value> tuple_of(const utan_value* given, std::size_t depth, ValueTuples& tuples);
 
 Result<Value> plain_of(const utan_value* given, std::size_t depth, ValueTuples& tuples) {
+  Value quick;
+  if (plain_quickly(*given, quick)) return quick;
   switch (given->type) {
-    case UTAN_NULL:
-      return Value::null();
-    case UTAN_BOOLEAN:
-      return Value::boolean(given->integer != 0);
-    case UTAN_INTEGER:
-      return Value::integer(given->integer);
     case UTAN_BIG_INTEGER:
       if (given->size == 0) return Error(Code::invalid, "a big integer has at least one byte");
       return Value::big_integer(bytes(given->data, given->size));
-    case UTAN_REAL:
-      return Value::real(given->real);
-    case UTAN_DATETIME:
-      return Value::datetime(given->integer);
-    case UTAN_DATETIME_UTC:
-      return Value::datetime_utc(given->integer);
     case UTAN_UUID:
       if (given->size != 16) return Error(Code::invalid, "a UUID has 16 bytes, not " + std::to_string(given->size));
       return Value::uuid(bytes(given->data, given->size));
-    case UTAN_BYTES:
-      return Value::binary(bytes(given->data, given->size));
-    case UTAN_STRING:
-      return Value::string({static_cast<const char*>(given->data), given->size});
     case UTAN_TUPLE:
       return tuple_of(given, depth, tuples);
     case UTAN_EXTENDED:
@@ -83,7 +69,7 @@ Result<Value> tuple_of(const utan_value* given, std::size_t depth, ValueTuples& 
 
 }  // namespace
 
-Result<Value> Given::value(const utan_value* given, const commit::Attachment* attachment) {
+Result<Value> Given::value_of_other(const utan_value* given, const commit::Attachment* attachment) {
   if (given == nullptr) return Error(Code::invalid, "a value is missing: null was passed");
   if (given->type == UTAN_CONTAINER) {
     if (given->container == nullptr) return Error(Code::invalid, "a value is a container, but there is none");
@@ -174,8 +160,12 @@ utan_code get_quickly(const utan_container* container, const utan_value* keys, s
       break;
   }
   if (found.value.tag == Tag::container) return lend_container(*container->container, found, value);
-  Tuples none;
-  show(found.value, none, value);
+  if (format::is_text(found.value.tag) || !object::has_bytes(found.value)) [[likely]] {
+    show_usual(found.value, value);
+  } else {
+    Tuples none;
+    show_other(found.value, none, value);
+  }
   if (found.thread != nullptr) {
     value->reserved[0] = reinterpret_cast<std::uint64_t>(found.thread);
     value->reserved[1] = value_pinned;

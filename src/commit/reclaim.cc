@@ -67,7 +67,6 @@ static_assert(sizeof(List) <= format::block_size_min);
 
 // Is this block a run of so many segments that a few hundred of them must not wait?
 bool is_long_run(const heap::Heap& heap, Offset block) {
-  // Most are not at the beginning of a segment.
   if (block.value % format::segment_size != 0 || !plausible(heap, block)) return false;
   const SegmentIndex segment = format::segment_of(block);
   if (format::describes_region(segment)) return false;
@@ -77,8 +76,7 @@ bool is_long_run(const heap::Heap& heap, Offset block) {
 
 // The same of one that a list begins with, as that of a large value's extents does.
 bool holds_long_run(const heap::Heap& heap, ReplacedEntry entry) {
-  if (entry.how() != ReplacedEntry::How::list) [[likely]]
-    return is_long_run(heap, entry.offset());
+  if (entry.how() != ReplacedEntry::How::list) return is_long_run(heap, entry.offset());
   if (!plausible(heap, entry.offset()) || entries_of(heap, entry.offset()) == 0) return false;
   return is_long_run(heap, ReplacedEntry{heap.at<List>(entry.offset())->entries()[0]}.offset());
 }
@@ -201,8 +199,12 @@ bool Reclaimer::count_joining(const CommitBlock* commit) {
   ++queued_;
   bool has_list = false;
   bool has_long_run = false;
-  for (std::uint64_t i = 0; i < std::min<std::uint64_t>(commit->replaced_count, format::replaced_max); ++i) {
+  const std::uint64_t count = std::min<std::uint64_t>(commit->replaced_count, format::replaced_max);
+  for (std::uint64_t i = 0; i < count; ++i) {
     const ReplacedEntry entry{commit->replaced[i]};
+    // Nearly all are single blocks, and not at the beginning of a segment.
+    if (entry.how() != ReplacedEntry::How::list && entry.word % format::segment_size != 0) [[likely]]
+      continue;
     has_list |= entry.how() == ReplacedEntry::How::list;
     has_long_run |= holds_long_run(*heap_, entry);
   }

@@ -102,6 +102,17 @@ class Thread {
     return block;
   }
 
+  // The object table of a commit that is pinned, with what this thread knows of it.
+  tree::ObjectTable objects_of(const format::CommitBlock* block, CommitNumber number) const {
+    return {Offset{block->object_table_root}, block->object_table_depth,
+            number == known_in_ ? known_ : tree::ObjectTable::Known{}};
+  }
+  // A container's entry was found in that commit.
+  void know(CommitNumber number, tree::ObjectTable::Known known) {
+    known_in_ = number;
+    known_ = known;
+  }
+
   // Extra pins, for snapshots and iterators; `unpin_extra` may be called by any thread. claim_extra: -1 if all are
   // used.
   int claim_extra();
@@ -139,7 +150,7 @@ class Thread {
       } else {
         build_.rebase(base.view, number);
       }
-      Draft draft{base.objects(), base.block->object_index_high, base.block->container_count};
+      Draft draft{objects_of(base.block, base.number()), base.block->object_index_high, base.block->container_count};
       Result<bool> changed = operation(build_, base, draft);
       if (!changed.ok() || !changed.value()) {
         build_.discard();
@@ -155,6 +166,7 @@ class Thread {
       unpin(pin_index);
       if (!won.ok()) return won;
       if (won.value()) {
+        know(build_.number(), draft.objects.known);
         if (++commits_since_drain_ >= drain_interval_) after_commits();
         return true;
       }
@@ -272,6 +284,9 @@ class Thread {
   Horizon horizon_;
   unsigned used_pins_ = 0;
   std::atomic<std::uint32_t> extra_used_{0};
+  // A number is that of one commit, and while it is pinned again its entries are where they were.
+  CommitNumber known_in_;
+  tree::ObjectTable::Known known_;
   Leftovers leftovers_;
   std::uint64_t commits_since_drain_ = 0;
   std::uint64_t drain_interval_ = 16;

@@ -19,12 +19,12 @@ using format::WordKind;
 
 // --- Names -------------------------------------------------------------------------------------------------------------
 
-Ids::~Ids() {
+void Ids::give_back() noexcept {
   // No commit used them. Where there is no memory to note that, they stay unused until a collection.
   try {
     auto& free_ids = thread_->leftovers().free_ids;
     free_ids.insert(free_ids.end(), ids_.begin(), ids_.end());
-    if (!ids_.empty()) step(Step::ids_given_back);
+    step(Step::ids_given_back);
   } catch (const std::bad_alloc&) {
   }
 }
@@ -48,11 +48,6 @@ Result<ObjectId> Ids::take() {
     }
   }
   return ids_[next_++];
-}
-
-void Ids::used() {
-  ids_.erase(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(next_));
-  next_ = kept_ = 0;
 }
 
 // --- Containers --------------------------------------------------------------------------------------------------------
@@ -300,10 +295,10 @@ Result<ObjectEntry> find_entry(const heap::View& view, const tree::ObjectTable& 
 
 Result<void> find_place(const heap::View& view, ObjectId id, const ObjectEntry& entry, const format::Value& key,
                         format::KeyBuffer& buffer, std::uint64_t hash_seed, Place& out) {
-  out.id = id;
-  out.entry = entry;
-  const Offset root{entry.root};
   if (entry.type() == ContainerType::list) {
+    out.id = id;
+    out.entry = entry;
+    const Offset root{entry.root};
     if (key.tag != Tag::integer && key.tag != Tag::boolean) return Error(Code::type, "a list's index is an integer");
     UTAN_ASSIGN(const Count count, tree::list_count(view, root));
     const std::int64_t asked = key.as_integer();
@@ -325,9 +320,7 @@ Result<void> find_encoded(const heap::View& view, ObjectId id, const ObjectEntry
   out.key = key;
   UTAN_TRY(find_item(view, Mapping{entry.type(), Offset{entry.root}}, key, hash_seed, out.found));
   out.there = out.found.there;
-  if (out.there) {
-    UTAN_ASSIGN(out.slot, slot_of(out.found.item.value));
-  }
+  if (out.there) UTAN_TRY(read_slot(out.found.item.value, out.slot));
   return {};
 }
 

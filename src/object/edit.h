@@ -35,7 +35,10 @@ namespace utan::object {
 class Ids {
  public:
   explicit Ids(commit::Thread& thread) : thread_(&thread) {}
-  ~Ids();
+  ~Ids() {
+    if (!ids_.empty()) [[unlikely]]
+      give_back();
+  }
   Ids(const Ids&) = delete;
   Ids& operator=(const Ids&) = delete;
 
@@ -46,9 +49,14 @@ class Ids {
   // The next attempt begins: the same names again.
   void begin_attempt() { next_ = kept_; }
   // The commit is in, with all names taken by its attempt.
-  void used();
+  void used() {
+    if (next_ != 0) ids_.erase(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(next_));
+    next_ = kept_ = 0;
+  }
 
  private:
+  void give_back() noexcept;
+
   commit::Thread* thread_;
   std::vector<format::ObjectId> ids_;
   std::size_t next_ = 0;
@@ -78,7 +86,7 @@ class Input {
   // Code::type if it is the other of the two than what `type` is.
   Result<void> make_contents(Edit& edit, format::ContainerType type);
   // What was made becomes part of this attempt's commit, and what the value names is named once more.
-  Result<void> add_to(Edit& edit) const;
+  Result<void> add_to(Edit& edit) const { return parts_ == nullptr ? Result<void>{} : add_parts_to(edit); }
 
   // After make().
   const Payload& payload() const { return payload_; }
@@ -103,6 +111,7 @@ class Input {
     if (parts_ != nullptr) parts_->~Parts();
     parts_ = nullptr;
   }
+  Result<void> add_parts_to(Edit& edit) const;
   // False: it has made everything in this build already.
   bool begin_making(const Edit& edit);
 

@@ -355,8 +355,7 @@ Result<void> Input::make_contents(Edit& edit, ContainerType type) {
   return {};
 }
 
-Result<void> Input::add_to(Edit& edit) const {
-  if (!parts_) return {};
+Result<void> Input::add_parts_to(Edit& edit) const {
   for (const auto& [id, entry] : parts_->containers) UTAN_TRY(edit.add_container(id, entry));
   for (const ObjectId id : parts_->links) UTAN_TRY(edit.link(id));
   return {};

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/near_memory.h"
+#include "tree/ordered_find.h"
 #include "tree/table_find.h"
 
 namespace utan::object {
@@ -114,15 +115,16 @@ Result<void> find_item(const heap::View& view, const Mapping& mapping, const Enc
       break;
     }
     case Form::ordered: {
-      const auto& found = out.place.emplace<tree::FoundOrdered>(tree::find_ordered(view, mapping.root, key));
+      auto& found = out.place.emplace<tree::FoundOrdered>();
+      tree::find_ordered_here(view, mapping.root, key, found);
       if (found.status == Status::damaged) return view.damage(found.damaged, found.expected);
       out.there = found.status == Status::found;
       if (out.there) out.item = item_of(found.record, found.offset);
       break;
     }
     case Form::table: {
-      const auto& found =
-          out.place.emplace<tree::FoundRecord>(tree::find_record(view, mapping.root, table_key(key, hash_seed)));
+      auto& found = out.place.emplace<tree::FoundRecord>();
+      tree::find_record_here(view, mapping.root, table_key(key, hash_seed), found);
       if (found.status == Status::damaged) return view.damage(found.damaged, found.expected);
       out.there = found.status == Status::found;
       if (out.there) out.item = item_of(found.record, found.offset);
@@ -165,15 +167,15 @@ Result<Offset> put_item(heap::Build& build, const Mapping& mapping, const FoundI
   Offset root = mapping.root;
   if (mapping.type == ContainerType::table) {
     UTAN_ASSIGN(const Offset record, record_for(build, where, key, value));
-    const tree::Key wanted = table_key(key, hash_seed);
     if (where.there) {
       UTAN_TRY(drop_item(build, where));
-      return tree::replace_record(build, root, std::get<tree::FoundRecord>(where.place), wanted, record);
+      return tree::replace_record(build, root, std::get<tree::FoundRecord>(where.place), record);
     }
     if (where.form != Form::empty)
-      return tree::insert_record(build, root, hash_seed, std::get<tree::FoundRecord>(where.place), wanted, record);
+      return tree::insert_record(build, root, hash_seed, std::get<tree::FoundRecord>(where.place), record);
     UTAN_ASSIGN(root, tree::make_table(build));
-    return tree::insert_record(build, root, hash_seed, tree::find_record(build.view(), root, wanted), wanted, record);
+    return tree::insert_record(build, root, hash_seed, tree::find_record(build.view(), root, table_key(key, hash_seed)),
+                               record);
   }
   if (where.form == Form::ordered) {
     UTAN_ASSIGN(const Offset record, record_for(build, where, key, value));

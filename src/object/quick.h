@@ -67,20 +67,13 @@ inline tree::Quick Container::get_quickly(std::span<const format::Value> path, Q
     thread->unpin(0);
     return thread->session().was_usable() ? quick : Quick::unusual;
   };
-  const tree::ObjectTable objects{Offset{commit->object_table_root}, commit->object_table_depth};
-  const auto found_container = [&](format::ObjectId found) {
-    const tree::FoundObject object = tree::find_object(view, objects, found);
-    // Its name may have been zeroes, as the root's is.
-    if (object.status != tree::Status::found || !thread->session().was_usable()) [[unlikely]]
-      return give_up(Quick::unusual);
-    out = {format::Value::container(found), thread, object.entry->type()};
-    return Quick::found;
-  };
+  const tree::ObjectTable objects = thread->objects_of(commit, view.number());
   format::ObjectId id = id_;
   for (std::size_t i = 0;; ++i) {
     const tree::FoundObject object = tree::find_object(view, objects, id);
     if (object.status != tree::Status::found || object.entry->root == 0) [[unlikely]]
       return give_up(Quick::unusual);
+    if (i == 0) thread->know(view.number(), {id, object.entry});
     const format::Value& key = path[i];
     const Offset root{object.entry->root};
     const ContainerType type = object.entry->type();
@@ -91,7 +84,7 @@ inline tree::Quick Container::get_quickly(std::span<const format::Value> path, Q
         return give_up(Quick::unusual);
       if ((*word)->kind() == format::WordKind::container) {
         id = format::ObjectId{(*word)->payload()};
-        if (i + 1 == path.size()) return found_container(id);
+        if (i + 1 == path.size()) break;
         continue;
       }
       if ((*word)->kind() >= format::WordKind::container || i + 1 < path.size()) return give_up(Quick::unusual);
@@ -109,25 +102,28 @@ inline tree::Quick Container::get_quickly(std::span<const format::Value> path, Q
       if (quick != Quick::found) return give_up(quick);
       if (stored.tag == format::Tag::container && stored.bytes.size() == sizeof id.value) {
         id = container_in(stored.bytes);
-        if (i + 1 == path.size()) return found_container(id);
+        if (i + 1 == path.size()) break;
         continue;
       }
       if (format::is_large(stored.tag) || stored.tag == format::Tag::container || i + 1 < path.size())
         return give_up(Quick::unusual);
-      if (format::is_text(stored.tag)) [[likely]] {
-        out.value = {stored.tag, 0, stored.bytes, nullptr, 0};
-        out.thread = thread;
-        return Quick::found;
+      if (!format::from_usual_payload(stored.tag, stored.bytes, out.value)) [[unlikely]] {
+        Result<format::Value> value = format::from_payload(stored.tag, stored.bytes);
+        if (!value.ok()) return give_up(Quick::unusual);
+        out.value = *value;
       }
-      Result<format::Value> value = format::from_payload(stored.tag, stored.bytes);
-      if (!value.ok()) [[unlikely]]
-        return give_up(Quick::unusual);
-      out.value = *value;
     }
     if (!has_bytes(out.value)) return give_up(Quick::found);
     out.thread = thread;
     return Quick::found;
   }
+  // A container is at the end of the path.
+  const tree::FoundObject object = tree::find_object(view, objects, id);
+  // Its name may have been zeroes, as the root's is.
+  if (object.status != tree::Status::found || !thread->session().was_usable()) [[unlikely]]
+    return give_up(Quick::unusual);
+  out = {format::Value::container(id), thread, object.entry->type()};
+  return Quick::found;
 }
 
 }  // namespace utan::object

@@ -26,10 +26,20 @@ struct Slot {
 };
 
 Result<Slot> slot_of_other(const Stored& stored);
+// `out` is new.
+inline Result<void> read_slot(const Stored& stored, Slot& out) {
+  if (format::is_text(stored.tag)) [[likely]] {
+    out.value.tag = stored.tag;
+    out.value.bytes = stored.bytes;
+    return {};
+  }
+  UTAN_ASSIGN(out, slot_of_other(stored));
+  return {};
+}
 inline Result<Slot> slot_of(const Stored& stored) {
-  if (format::is_text(stored.tag)) [[likely]]
-    return Slot{format::Value{stored.tag, 0, stored.bytes, nullptr, 0}, {}};
-  return slot_of_other(stored);
+  Slot out;
+  UTAN_TRY(read_slot(stored, out));
+  return out;
 }
 // `word` must stay where it is: short text lies in it.
 Result<Slot> slot_of(const heap::View& view, const format::Word& word);

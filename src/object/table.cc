@@ -209,7 +209,8 @@ Result<bool> Table::write(const Write& write) {
     format::ObjectEntry entry = *object.entry;
     // Its first bucket is made with its first record, in the one long way for all values.
     if (entry.root == 0) return leave(write.what != Write::What::replace && write.what != Write::What::erase);
-    const FoundRecord found = tree::find_record_here(base.view, Offset{entry.root}, key);
+    FoundRecord found;
+    tree::find_record_here(base.view, Offset{entry.root}, key, found);
     if (found.status == Status::damaged) return damage(base.view, found);
     const bool there = found.status == Status::found;
     if (there && found.record->value_tag() == Tag::container) return leave(write.what != Write::What::add);
@@ -239,9 +240,9 @@ Result<bool> Table::write(const Write& write) {
         step(Step::build_record_written);
       }
       if (there) {
-        UTAN_ASSIGN(root, tree::replace_record(build, Offset{entry.root}, found, key, record));
+        UTAN_ASSIGN(root, tree::replace_record(build, Offset{entry.root}, found, record));
       } else {
-        UTAN_ASSIGN(root, tree::insert_record(build, Offset{entry.root}, seed, found, key, record));
+        UTAN_ASSIGN(root, tree::insert_record(build, Offset{entry.root}, seed, found, record));
       }
     }
     if (there) drop_record(build, found.record, found.offset);

@@ -22,14 +22,14 @@ namespace utan::object {
   const format::CommitBlock* const commit = thread->pin_quickly(view);
   if (commit == nullptr) [[unlikely]]
     return Quick::unusual;
-  const format::ObjectEntry* const entry = tree::find_object_quickly(
-      view, Offset{commit->object_table_root}, commit->object_table_depth, id_, format::ContainerType::table);
-  if (entry == nullptr) [[unlikely]] {
+  const tree::FoundObject object = tree::find_object(view, thread->objects_of(commit, view.number()), id_);
+  if (object.status != tree::Status::found) [[unlikely]] {
     thread->unpin(0);
     return Quick::unusual;
   }
+  thread->know(view.number(), {id_, object.entry});
   tree::FoundRecord found;
-  Quick quick = tree::find_quickly(view, Offset{entry->root}, wanted, found);
+  Quick quick = tree::find_quickly(view, Offset{object.entry->root}, wanted, found);
   if (quick == Quick::found) [[likely]] {
     if (found.record->value_tag() == format::Tag::bytes) [[likely]] {
       out.data = found.record->value();

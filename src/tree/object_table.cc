@@ -52,74 +52,69 @@ class Way {
   std::array<std::uint64_t, format::object_table_depth_max + 1> steps_;
 };
 
-constexpr std::uint64_t branch_first_word = 2;
-constexpr std::uint64_t leaf_first_word = 2;
+constexpr std::uint64_t first_word = 2;  // of branches and leaves
+constexpr std::uint64_t words_per_child = 1;
+constexpr std::uint64_t words_per_entry = sizeof(ObjectEntry) / 8;
 
-Result<Made<ObjectLeaf>> editable_leaf(Build& build, Offset offset, std::uint64_t index) {
+// The node at `offset` (0: a new one) as the build's own, long enough to have an entry at `index`.
+template <class Node, std::uint64_t entry_words, std::uint64_t fanout>
+Result<Made<Node>> editable(Build& build, Kind kind, Offset offset, std::uint64_t index) {
   const std::uint64_t needed_count = index + 1;
-  Made<ObjectLeaf> leaf;
+  Made<Node> node;
   std::uint64_t count = 0;
-  if (!offset) {
-    UTAN_ASSIGN(leaf, build.make<ObjectLeaf>(Kind::object_leaf, ByteCount{ObjectLeaf::size_for(needed_count)}, 0));
+  if (!offset) [[unlikely]] {
+    UTAN_ASSIGN(node, build.make<Node>(kind, ByteCount{Node::size_for(needed_count)}, 0));
   } else {
-    const auto* old = build.view().follow_node<ObjectLeaf>(offset, Kind::object_leaf);
-    if (old == nullptr || old->count() > format::object_leaf_fanout)
-      return build.view().damage(offset, Kind::object_leaf);
+    const auto* old = build.view().follow_node<Node>(offset, kind);
+    if (old == nullptr || old->count() > fanout) [[unlikely]]
+      return build.view().damage(offset, kind);
     count = old->count();
-    UTAN_ASSIGN(leaf, build.edit(old, offset, ByteCount{ObjectLeaf::size_for(count)},
-                                 ByteCount{ObjectLeaf::size_for(std::max(count, needed_count))}));
+    UTAN_ASSIGN(node, build.edit(old, offset, ByteCount{Node::size_for(count)},
+                                 ByteCount{Node::size_for(std::max(count, needed_count))}));
   }
-  for (; count < needed_count; ++count) {
-    heap::add_word(leaf.at, leaf_first_word + count * 2, 0);
-    heap::add_word(leaf.at, leaf_first_word + count * 2 + 1, 0);
+  if (count < needed_count) [[unlikely]] {
+    for (std::uint64_t i = count * entry_words; i < needed_count * entry_words; ++i)
+      heap::add_word(node.at, first_word + i, 0);
+    heap::set_aux(node.at, static_cast<std::uint16_t>(needed_count));
   }
-  if (leaf.at->count() < needed_count) heap::set_aux(leaf.at, static_cast<std::uint16_t>(needed_count));
-  return leaf;
-}
-
-Result<Made<ObjectBranch>> editable_branch(Build& build, Offset offset, std::uint64_t index) {
-  const std::uint64_t needed_count = index + 1;
-  Made<ObjectBranch> branch;
-  std::uint64_t count = 0;
-  if (!offset) {
-    UTAN_ASSIGN(branch,
-                build.make<ObjectBranch>(Kind::object_branch, ByteCount{ObjectBranch::size_for(needed_count)}, 0));
-  } else {
-    const auto* old = build.view().follow_node<ObjectBranch>(offset, Kind::object_branch);
-    if (old == nullptr || old->count() > format::object_branch_fanout) {
-      return build.view().damage(offset, Kind::object_branch);
-    }
-    count = old->count();
-    UTAN_ASSIGN(branch, build.edit(old, offset, ByteCount{ObjectBranch::size_for(count)},
-                                   ByteCount{ObjectBranch::size_for(std::max(count, needed_count))}));
-  }
-  for (; count < needed_count; ++count) heap::add_word(branch.at, branch_first_word + count, 0);
-  if (branch.at->count() < needed_count) heap::set_aux(branch.at, static_cast<std::uint16_t>(needed_count));
-  return branch;
+  return node;
 }
 
 // What may be at an entry's place before.
 enum class Before : std::uint8_t { anything, no_container };
 
-// Sets the entry below `offset` and answers where the subtree is now.
-Result<Offset> set_below(Build& build, Offset offset, std::uint64_t depth, const Way& way, const ObjectEntry& entry,
-                         Before before) {
-  const std::uint64_t step = way[depth];
-  if (depth == 0) {
-    UTAN_ASSIGN(const Made<ObjectLeaf> leaf, editable_leaf(build, offset, step));
-    // An emptied container is one, too.
-    if (before == Before::no_container && leaf.at->entries()[step].type() != format::ContainerType::none) [[unlikely]]
-      return Error(Code::corruption, "a new container was to take the place of one that is there");
-    heap::set_word(leaf.at, leaf_first_word + step * 2, entry.root);
-    heap::set_word(leaf.at, leaf_first_word + step * 2 + 1,
-                   std::uint64_t{entry.what} | (std::uint64_t{entry.links} << 32));
-    return leaf.offset;
+// Sets the entry at the end of the way, and makes all nodes on it the build's own, from the top down.
+Result<void> set_on_way(Build& build, ObjectTable& table, format::ObjectId id, const ObjectEntry& entry,
+                        Before before) {
+  const Way way(id.index(), table.depth);
+  Made<ObjectBranch> above;
+  Offset at = table.root;
+  // What was at `at`, below the branch `above` unless it is the topmost node, is at `now`.
+  const auto move = [&](std::uint64_t level, Offset now) {
+    if (level == table.depth) {
+      table.root = now;
+    } else if (now != at) [[likely]] {
+      heap::set_word(above.at, first_word + way[level + 1], now.value);
+    }
+  };
+  for (std::uint64_t level = table.depth; level > 0; --level) {
+    UTAN_ASSIGN(const Made<ObjectBranch> branch, (editable<ObjectBranch, words_per_child, format::object_branch_fanout>(
+                                                     build, Kind::object_branch, at, way[level])));
+    move(level, branch.offset);
+    above = branch;
+    at = Offset{branch.at->entries()[way[level]]};
   }
-  UTAN_ASSIGN(const Made<ObjectBranch> branch, editable_branch(build, offset, step));
-  const Offset child{branch.at->entries()[step]};
-  UTAN_ASSIGN(const Offset now, set_below(build, child, depth - 1, way, entry, before));
-  if (now != child) heap::set_word(branch.at, branch_first_word + step, now.value);
-  return branch.offset;
+  UTAN_ASSIGN(const Made<ObjectLeaf> leaf, (editable<ObjectLeaf, words_per_entry, format::object_leaf_fanout>(
+                                               build, Kind::object_leaf, at, way[0])));
+  // An emptied container is one, too.
+  if (before == Before::no_container && leaf.at->entries()[way[0]].type() != format::ContainerType::none) [[unlikely]]
+    return Error(Code::corruption, "a new container was to take the place of one that is there");
+  const std::uint64_t word = first_word + way[0] * words_per_entry;
+  heap::set_word(leaf.at, word, entry.root);
+  heap::set_word(leaf.at, word + 1, std::uint64_t{entry.what} | (std::uint64_t{entry.links} << 32));
+  move(0, leaf.offset);
+  table.known = {id, entry.is_whole() ? &leaf.at->entries()[way[0]] : nullptr};
+  return {};
 }
 
 }  // namespace
@@ -149,13 +144,12 @@ Result<void> set_or_add(Build& build, ObjectTable& table, format::ObjectId id, c
     if (table.root) {
       UTAN_ASSIGN(const Made<ObjectBranch> above,
                   build.make<ObjectBranch>(Kind::object_branch, ByteCount{ObjectBranch::size_for(1)}, 1));
-      heap::add_word(above.at, branch_first_word, table.root.value);
+      heap::add_word(above.at, first_word, table.root.value);
       table.root = above.offset;
     }
     ++table.depth;
   }
-  UTAN_ASSIGN(table.root, set_below(build, table.root, table.depth, Way(index, table.depth), entry, before));
-  return {};
+  return set_on_way(build, table, id, entry, before);
 }
 
 }  // namespace

@@ -20,6 +20,12 @@ namespace utan::tree {
 struct ObjectTable {
   Offset root;              // 0: empty
   std::uint64_t depth = 0;  // levels of branches
+  // An entry of this very table that was found, or set last, if it is whole: mostly it is asked for again.
+  struct Known {
+    format::ObjectId id;
+    const format::ObjectEntry* entry = nullptr;
+  };
+  Known known = {};
 };
 
 enum class Status : std::uint8_t { found, missing, damaged };
@@ -46,25 +52,11 @@ inline FoundObject find_in_leaf(const heap::View& view, Offset leaf_at, std::uin
   }
   return {Status::found, entry, leaf_at, format::Kind::object_leaf};
 }
-// The entry of `id`, a container of this type, if all is as usual, with the object table a single leaf; null says
-// nothing: find_object says it.
-[[gnu::always_inline]] inline const format::ObjectEntry* find_object_quickly(const heap::View view, Offset root,
-                                                                             std::uint64_t depth, format::ObjectId id,
-                                                                             format::ContainerType type) {
-  const std::uint64_t index = id.index();
-  if (depth != 0 || index >= format::object_leaf_fanout) [[unlikely]]
-    return nullptr;
-  const auto* leaf = view.follow_within<format::ObjectLeaf>(root, format::Kind::object_leaf,
-                                                            ByteCount{format::ObjectLeaf::size_for(index + 1)});
-  if (leaf == nullptr || index >= leaf->count()) [[unlikely]]
-    return nullptr;
-  const format::ObjectEntry* entry = &leaf->entries()[index];
-  return entry->what == format::ObjectEntry::make_what(id.generation(), type) ? entry : nullptr;
-}
 FoundObject find_below_branches(const heap::View& view, const ObjectTable& table, format::ObjectId id);
 
 // The entry of `id`; missing if there is no such container, or another generation of it.
 inline FoundObject find_object(const heap::View& view, const ObjectTable& table, format::ObjectId id) {
+  if (table.known.entry != nullptr && table.known.id == id) return {Status::found, table.known.entry, {}, {}};
   if (table.depth != 0) return find_below_branches(view, table, id);
   if (!table.root) return {};
   return find_in_leaf(view, table.root, id.index(), id);

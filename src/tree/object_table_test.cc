@@ -24,6 +24,11 @@ using Model = std::map<std::uint64_t, ObjectEntry>;  // by index
 
 class ObjectTableTest : public test::TreeTest {
  protected:
+  static void expect_entry(const ObjectEntry* found, const ObjectEntry& expected) {
+    EXPECT_EQ(found->root, expected.root);
+    EXPECT_EQ(found->what, expected.what);
+    EXPECT_EQ(found->links, expected.links);
+  }
   void set(ObjectTable& table, std::uint64_t index, const ObjectEntry& entry) {
     const Result<Offset> root = commit([&](Build& build) -> Result<Offset> {
       UTAN_TRY(set_object(build, table, ObjectId::make(index, entry.generation()), entry));
@@ -31,13 +36,14 @@ class ObjectTableTest : public test::TreeTest {
     });
     ASSERT_TRUE(root.ok()) << root.error().message();
   }
-  void expect(const ObjectTable& table, const Model& model) const {
+  // What the table knows of its entries is asked, too, and then forgotten.
+  void expect(ObjectTable table, const Model& model) const {
+    if (table.known.entry != nullptr) expect_entry(table.known.entry, model.at(table.known.id.index()));
+    table.known = {};
     for (const auto& [index, entry] : model) {
       const FoundObject found = find_object(view(), table, ObjectId::make(index, entry.generation()));
       ASSERT_EQ(found.status, Status::found) << index;
-      EXPECT_EQ(found.entry->root, entry.root) << index;
-      EXPECT_EQ(found.entry->what, entry.what) << index;
-      EXPECT_EQ(found.entry->links, entry.links) << index;
+      expect_entry(found.entry, entry);
       const ObjectId later = ObjectId::make(index, entry.generation() + 1);
       EXPECT_EQ(find_object(view(), table, later).status, Status::missing) << index;
     }
@@ -105,10 +111,30 @@ TEST_F(ObjectTableTest, HasEveryDepth) {
   expect(table, {{format::object_index_max, entry_of(1)}});
 }
 
+TEST_F(ObjectTableTest, KnowsTheEntryThatWasSetLast) {
+  ObjectTable table;
+  set(table, 2, entry_of(1));
+  set(table, 9, entry_of(2));  // its leaf is another one now
+  const ObjectId id = ObjectId::make(9, entry_of(2).generation());
+  EXPECT_EQ(table.known.id, id);
+  const ObjectEntry* const known = find_object(view(), table, id).entry;
+  EXPECT_EQ(known, table.known.entry);
+  ObjectTable asked = table;
+  asked.known = {};
+  EXPECT_EQ(find_object(view(), asked, id).entry, known);
+  EXPECT_EQ(find_object(view(), table, ObjectId::make(9, id.generation() + 1)).status, Status::missing);
+  // What is not there any more, or not whole, is not known.
+  set(table, 9, ObjectEntry{0, ObjectEntry::make_what(id.generation(), ContainerType::none), 0});
+  EXPECT_EQ(find_object(view(), table, id).status, Status::missing);
+  set(table, 2, ObjectEntry{64, entry_of(1).what | ObjectEntry::emptied_flag, 0});
+  EXPECT_EQ(find_object(view(), table, ObjectId::make(2, entry_of(1).generation())).status, Status::missing);
+}
+
 TEST_F(ObjectTableTest, DamageOnTheWayIsAnError) {
   ObjectTable table;
   set(table, 5, entry_of(1));
   set(table, 100'000, entry_of(2));
+  table.known = {};
   const ObjectId id = ObjectId::make(100'000, entry_of(2).generation());
   ObjectTable deeper = table;
   deeper.depth = format::object_table_depth_max;

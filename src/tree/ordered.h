@@ -62,6 +62,8 @@ struct FoundOrdered {
   OrderedPath path;  // to the record; if missing, to where it would be
   Offset damaged;    // where, if damaged
   format::Kind expected = format::Kind::record;
+
+  FoundOrdered() {}  // NOLINT(modernize-use-equals-default): leaves `path` as it is
 };
 
 FoundOrdered find_ordered(const heap::View& view, Offset root, const format::EncodedKey& key);

@@ -59,7 +59,8 @@ Result<void> OrderedCursor::seek_last() {
 }
 
 Result<bool> OrderedCursor::seek(const format::EncodedKey& key) {
-  const FoundOrdered found = find_ordered_here(view_, root_, key);
+  FoundOrdered found;
+  find_ordered_here(view_, root_, key, found);
   if (found.status == Status::damaged) return view_.damage(found.damaged, found.expected);
   path_ = found.path;
   UTAN_TRY(stand());

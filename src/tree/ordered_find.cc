@@ -195,7 +195,9 @@ void find_ordered_carefully(View view, Offset root, format::EncodedKey encoded, 
 }
 
 FoundOrdered find_ordered(const View& view, Offset root, const format::EncodedKey& key) {
-  return find_ordered_here(view, root, key);
+  FoundOrdered out;
+  find_ordered_here(view, root, key, out);
+  return out;
 }
 
 FoundOrdered find_ordered_rank(const View& view, Offset root, std::uint64_t rank) {

@@ -111,15 +111,13 @@ int compare_long_prefix(Sequence key, const std::byte* prefix, std::uint64_t siz
   }
 }
 
-// find_ordered, for those who want it as part of their own code.
+// find_ordered, for those who want it as part of their own code; `out` is new.
 void find_ordered_carefully(heap::View view, Offset root, format::EncodedKey encoded, FoundOrdered& out);
-[[gnu::always_inline]] inline FoundOrdered find_ordered_here(const heap::View view, Offset root,
-                                                             const format::EncodedKey& key) {
-  FoundOrdered out;
-  if (!root) return out;
+[[gnu::always_inline]] inline void find_ordered_here(const heap::View view, Offset root, const format::EncodedKey& key,
+                                                     FoundOrdered& out) {
+  if (!root) return;
   if (!find_ordered_quickly(view, root, key, out)) [[unlikely]]
     find_ordered_carefully(view, root, key, out);
-  return out;
 }
 
 }  // namespace utan::tree

@@ -93,7 +93,7 @@ class Editor {
 
   // Opens the table where a key was found, or found missing, and answers the place of that key's bucket. The path to it
   // is made the build's own.
-  Result<Place> open(Offset offset, const FoundRecord& where) {
+  [[gnu::always_inline]] Result<Place> open(Offset offset, const FoundRecord& where) {
     // Checked again: in a damaged file a block of the path may have been handed out since the key was looked for.
     const auto* root = build_.view().follow<TableRoot>(offset, Kind::table_root);
     if (root == nullptr || root->depth() > format::table_depth_max ||
@@ -317,7 +317,7 @@ class Slots {
   std::array<std::uint64_t, format::bucket_entries_max> words_;
 };
 
-Result<const Bucket*> checked_bucket(const View& view, Offset offset) {
+[[gnu::always_inline]] inline Result<const Bucket*> checked_bucket(const View& view, Offset offset) {
   const auto* bucket = view.follow_node<Bucket>(offset, Kind::bucket);
   if (bucket == nullptr || bucket->count() > format::bucket_entries_max) return view.damage(offset, Kind::bucket);
   return bucket;
@@ -415,7 +415,11 @@ void find_carefully(const View view, Offset root_offset, const Key& key, FoundRe
   }
 }
 
-FoundRecord find_record(const View& view, Offset root, const Key& key) { return find_record_here(view, root, key); }
+FoundRecord find_record(const View& view, Offset root, const Key& key) {
+  FoundRecord out;
+  find_record_here(view, root, key, out);
+  return out;
+}
 
 Result<Offset> make_table(Build& build) {
   UTAN_ASSIGN(const Made<TableRoot> root,
@@ -437,7 +441,7 @@ Result<void> drop_empty_table(Build& build, Offset root_offset) {
 }
 
 Result<Offset> insert_record(Build& build, Offset root, std::uint64_t hash_seed, const FoundRecord& where,
-                             const Key& key, Offset record) {
+                             Offset record) {
   Editor editor(build);
   UTAN_ASSIGN(const Place place, editor.open(root, where));
   const Offset old_offset = place.offset();
@@ -445,7 +449,7 @@ Result<Offset> insert_record(Build& build, Offset root, std::uint64_t hash_seed,
     const auto base_level = static_cast<std::uint64_t>(std::countr_zero(std::bit_floor(editor.root()->bucket_count)));
     UTAN_ASSIGN(const Made<Bucket> bucket,
                 build.make<Bucket>(Kind::bucket, ByteCount{Bucket::size_for(1)}, Bucket::make_aux(1, base_level)));
-    heap::add_word(bucket.at, first_word, BucketEntry::make(slot_tag(key.hash, base_level), record).word);
+    heap::add_word(bucket.at, first_word, BucketEntry::make(slot_tag(where.hash, base_level), record).word);
     place.set(bucket.offset);
   } else {
     UTAN_ASSIGN(const Bucket* old, checked_bucket(build.view(), old_offset));
@@ -454,7 +458,7 @@ Result<Offset> insert_record(Build& build, Offset root, std::uint64_t hash_seed,
     UTAN_ASSIGN(const Made<Bucket> bucket, build.edit(old, old_offset, ByteCount{Bucket::size_for(count)},
                                                       ByteCount{Bucket::size_for(count + 1)}));
     const std::uint64_t base_level = bucket.at->base_level();
-    heap::add_word(bucket.at, first_word + count, BucketEntry::make(slot_tag(key.hash, base_level), record).word);
+    heap::add_word(bucket.at, first_word + count, BucketEntry::make(slot_tag(where.hash, base_level), record).word);
     heap::set_aux(bucket.at, Bucket::make_aux(count + 1, base_level));
     place.set(bucket.offset);
   }
@@ -465,14 +469,14 @@ Result<Offset> insert_record(Build& build, Offset root, std::uint64_t hash_seed,
   return editor.offset();
 }
 
-Result<Offset> replace_record(Build& build, Offset root, const FoundRecord& where, const Key& key, Offset record) {
+Result<Offset> replace_record(Build& build, Offset root, const FoundRecord& where, Offset record) {
   Editor editor(build);
   UTAN_ASSIGN(const Place place, editor.open(root, where));
   UTAN_ASSIGN(const Bucket* old, checked_bucket(build.view(), place.offset()));
   const ByteCount size{Bucket::size_for(old->count())};
   UTAN_ASSIGN(const Made<Bucket> bucket, build.edit(old, place.offset(), size, size));
-  heap::set_word(bucket.at, first_word + where.slot,
-                 BucketEntry::make(slot_tag(key.hash, bucket.at->base_level()), record).word);
+  const BucketEntry before{bucket.at->entries()[where.slot]};
+  heap::set_word(bucket.at, first_word + where.slot, BucketEntry::make(before.tag(), record).word);
   place.set(bucket.offset);
   return editor.offset();
 }

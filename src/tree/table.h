@@ -54,11 +54,14 @@ struct FoundRecord {
   Status status = Status::missing;
   const format::Record* record = nullptr;
   Offset offset;             // of the record
+  std::uint64_t hash = 0;    // of the key
   std::uint64_t bucket = 0;  // index of the bucket
   std::uint64_t slot = 0;    // of the record in it
   Way way;                   // to the bucket
   Offset damaged;            // where, if damaged
   format::Kind expected = format::Kind::record;
+
+  FoundRecord() {}  // NOLINT(modernize-use-equals-default): leaves `way` as it is
 };
 
 // What a short way found: `unusual` is for the long way to say.
@@ -74,8 +77,8 @@ Result<void> drop_empty_table(heap::Build& build, Offset root);
 
 // Each takes what find_record answered in the same build's view, and answers the table's new root.
 Result<Offset> insert_record(heap::Build& build, Offset root, std::uint64_t hash_seed, const FoundRecord& where,
-                             const Key& key, Offset record);
-Result<Offset> replace_record(heap::Build& build, Offset root, const FoundRecord& where, const Key& key, Offset record);
+                             Offset record);
+Result<Offset> replace_record(heap::Build& build, Offset root, const FoundRecord& where, Offset record);
 Result<Offset> erase_record(heap::Build& build, Offset root, std::uint64_t hash_seed, const FoundRecord& where);
 
 Result<Count> record_count(const heap::View& view, Offset root);

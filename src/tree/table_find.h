@@ -192,17 +192,17 @@ inline constexpr std::uint64_t slots_at_once = 16;
   }
 }
 
-// find_record, for those who want it as part of their own code.
+// find_record, for those who want it as part of their own code; `out` is new.
 void find_carefully(const heap::View view, Offset root, const Key& key, FoundRecord& out);
-[[gnu::always_inline]] inline FoundRecord find_record_here(const heap::View view, Offset root, const Key& key) {
-  FoundRecord out;
+[[gnu::always_inline]] inline void find_record_here(const heap::View view, Offset root, const Key& key,
+                                                    FoundRecord& out) {
+  out.hash = key.hash;
   const Quick quick = find_quickly(view, root, key, out);
   if (quick == Quick::unusual) [[unlikely]] {
     find_carefully(view, root, key, out);
   } else {
     out.status = quick == Quick::found ? Status::found : Status::missing;
   }
-  return out;
 }
 
 }  // namespace utan::tree
