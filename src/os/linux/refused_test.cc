@@ -215,7 +215,7 @@ TEST_F(LinuxRefused, Opening) {
 }
 
 TEST_F(LinuxRefused, ABootIdThatIsNone) {
-  for (const char* const text : {"", "0123", "not a boot id, but a text of some length",
+  for (const char* const text : {"", "0123", "01234567-89ab-cdef-0123-456789abcdex\n",
                                  "00000000-0000-0000-0000-000000000000\n", "0123456789abcdef-0123456789abcdef0\n"}) {
     std::ofstream(path_, std::ios::trunc) << text;
     opened_instead = path_.c_str();
