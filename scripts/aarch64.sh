@@ -20,6 +20,7 @@ cmake --build --preset debug --parallel "$jobs" --target two_machines
 
 echo "aarch64: stores of both processors"
 python3 tests/house/two_machines_test.py build/debug/tests/two_machines "$emulator build/aarch64/tests/two_machines"
-# A process that forks in one thread and uses files in another hangs in the emulator now and then.
-GTEST_FILTER=-LinuxLock.AChildHasNoFileThatAnotherThreadWasOpeningOrClosing \
+# A process that forks in one thread and uses files in another hangs in the emulator now and then. And its memory grows with each
+# store that is opened: a hundred scenarios of killed processes took 24 GiB.
+GTEST_FILTER=-LinuxLock.AChildHasNoFileThatAnotherThreadWasOpeningOrClosing:Every/AtStep.* \
   ctest --preset aarch64 --parallel "$jobs" --tests-regex "^($(IFS='|' && echo "${tests[*]}"))$"

@@ -448,7 +448,8 @@ void Reclaimer::retry_waiting(const Horizon& horizon) {
     if (head == 0) continue;
     // What the chain leads to was there before it became the list's: looked at now, the size covers all of it.
     if (!heap_->catch_up().ok()) return;
-    if (waiting_chunk(*heap_, Offset{head}) == nullptr) continue;
+    // Its first chunk is looked at when it is taken: until then somebody else may free it.
+    if (!plausible(*heap_, Offset{head})) continue;
     // The hint speaks of one chunk of the list: now and then the others are looked at as well.
     const std::uint64_t hint = heap_->coordination().waiting_hint(i).load(std::memory_order_relaxed);
     if (horizon.is_visible(hint) && scans_ % thorough_interval != i) continue;

@@ -46,7 +46,7 @@ class TableTest : public test::TreeTest {
     std::memcpy(record.at->set_sizes(key.bytes.size(), 0), key.bytes.data(), key.bytes.size());
     const FoundRecord where = find_record(build.view(), root, key);
     EXPECT_EQ(where.status, Status::missing);
-    return insert_record(build, root, hash_seed, where, key, record.offset);
+    return insert_record(build, root, hash_seed, where, record.offset);
   }
   Result<void> insert(const Key& key) {
     UTAN_ASSIGN(root_, commit([&](Build& build) { return insert(build, root_, key); }));
@@ -147,7 +147,7 @@ TEST_F(TableTest, ARootThatHasChangedSinceTheSearchIsDamage) {
   for (const std::uint64_t wrong : {bucket_counts_max[0] + 1, std::uint64_t{1}}) {
     root->bucket_count = wrong;
     const Result<Offset> done =
-        commit([&](Build& build) { return insert_record(build, root_, hash_seed, where, key_of(text), where.offset); });
+        commit([&](Build& build) { return insert_record(build, root_, hash_seed, where, where.offset); });
     EXPECT_EQ(done.code(), Code::corruption) << wrong;
   }
   root->bucket_count = right;
