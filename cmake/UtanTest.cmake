@@ -20,7 +20,7 @@
 # A program that only other tests start lies in tests/programs/: linked to all layers, without a ctest entry. Fuzzers lie in
 # tests/fuzz/ and are built where UTAN_SANITIZE is fuzz.
 
-set(utan_test_timeout_s 60)  # three times as long under a sanitizer, ten times where what is executed is counted, and in an emulator
+set(utan_test_timeout_s 60)  # three times as long under a sanitizer, ten times in an emulator and where what is executed is counted
 
 # What tests include first and most, compiled once for all of them. With UTAN_PRECOMPILE more of it.
 function(utan_test_header)
