@@ -113,7 +113,7 @@ Result<void> set_on_way(Build& build, ObjectTable& table, format::ObjectId id, c
   heap::set_word(leaf.at, word, entry.root);
   heap::set_word(leaf.at, word + 1, std::uint64_t{entry.what} | (std::uint64_t{entry.links} << 32));
   move(0, leaf.offset);
-  table.known = {id, entry.is_whole() ? &leaf.at->entries()[way[0]] : nullptr};
+  table.known = {id, &leaf.at->entries()[way[0]]};
   return {};
 }
 

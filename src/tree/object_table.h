@@ -20,7 +20,7 @@ namespace utan::tree {
 struct ObjectTable {
   Offset root;              // 0: empty
   std::uint64_t depth = 0;  // levels of branches
-  // An entry of this very table that was found, or set last, if it is whole: mostly it is asked for again.
+  // An entry of this very table that was found, or set last: mostly it is asked for again.
   struct Known {
     format::ObjectId id;
     const format::ObjectEntry* entry = nullptr;
@@ -39,6 +39,10 @@ struct FoundObject {
   format::Kind expected = format::Kind::object_leaf;
 };
 
+inline bool is_of(const format::ObjectEntry& entry, format::ObjectId id) {
+  return entry.is_whole() && entry.generation() == id.generation();
+}
+
 // The entry of `id` in the leaf at `leaf_at`, where it has the place `index`.
 inline FoundObject find_in_leaf(const heap::View& view, Offset leaf_at, std::uint64_t index, format::ObjectId id) {
   const auto* leaf = view.follow_node<format::ObjectLeaf>(leaf_at, format::Kind::object_leaf);
@@ -46,7 +50,7 @@ inline FoundObject find_in_leaf(const heap::View& view, Offset leaf_at, std::uin
     return {Status::damaged, nullptr, leaf_at, format::Kind::object_leaf};
   if (index >= leaf->count()) return {};
   const format::ObjectEntry* entry = &leaf->entries()[index];
-  if (!entry->is_whole() || entry->generation() != id.generation()) [[unlikely]] {
+  if (!is_of(*entry, id)) [[unlikely]] {
     const bool emptied = entry->is_emptied() && entry->generation() == id.generation();
     return {Status::missing, emptied ? entry : nullptr, {}, format::Kind::object_leaf};
   }
@@ -56,7 +60,9 @@ FoundObject find_below_branches(const heap::View& view, const ObjectTable& table
 
 // The entry of `id`; missing if there is no such container, or another generation of it.
 inline FoundObject find_object(const heap::View& view, const ObjectTable& table, format::ObjectId id) {
-  if (table.known.entry != nullptr && table.known.id == id) return {Status::found, table.known.entry, {}, {}};
+  // In a damaged file it may have been overwritten since.
+  if (table.known.entry != nullptr && table.known.id == id && is_of(*table.known.entry, id))
+    return {Status::found, table.known.entry, {}, {}};
   if (table.depth != 0) return find_below_branches(view, table, id);
   if (!table.root) return {};
   return find_in_leaf(view, table.root, id.index(), id);
