@@ -22,9 +22,7 @@ if [[ ${1-} != report ]]; then
   rm -rf "$counts"
   mkdir -p "$counts"
   ctest --preset coverage --parallel "$jobs" --output-on-failure
-  # Without the test whose bound of time is for an optimised build.
-  UTAN_EXTENSION=$(find_extension) scripts/test_python.sh \
-    --deselect python/tests/test_signals.py::test_taking_in_data_is_interrupted
+  UTAN_EXTENSION=$(find_extension) UTAN_SLOWNESS=10 scripts/test_python.sh
 fi
 
 llvm-profdata-14 merge -sparse "$counts"/*.profraw -o "$counts/all.profdata"

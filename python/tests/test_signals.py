@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import os
 import signal
 import threading
 import time
@@ -10,7 +11,9 @@ import pytest
 
 import utan
 
-SOON = 0.1  # seconds of the thread's work, beside what the machine does for others meanwhile
+# Seconds of the thread's work, beside what the machine does for others meanwhile; more where an extension is tested that is slower
+# than an optimised one.
+SOON = 0.1 * float(os.environ.get("UTAN_SLOWNESS", "1"))
 
 # The handler raises also in callbacks of the collector, which hypothesis has: what is asked again is answered then.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
