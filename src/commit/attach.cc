@@ -39,6 +39,8 @@ namespace {
 constexpr std::uint64_t recovery_jump = std::uint64_t{1} << 40;
 constexpr std::uint64_t pause_min_ns = 500'000;
 constexpr std::uint64_t pause_limit_ns = 32'000'000;
+// How often the lock for one alone is asked for at once, which takes about a microsecond.
+constexpr int tries_awake = 1000;
 // How often header and coordination are compared again because the store was growing meanwhile, whatever the time.
 constexpr int looks_min = 100;
 // A coordination file of more lines than these is not made anew in place: clearing it would cost more than a new one.
@@ -365,9 +367,11 @@ class Opener {
 
   // Those who have the shared lock give it up, since they cannot get the byte, and nobody takes it again.
   Result<bool> wait_until_alone() {
-    for (;;) {
+    for (int tries = 1;; ++tries) {
       UTAN_ASSIGN(const bool alone, session_->data_file_->try_lock(os::LockMode::exclusive));
       if (alone) break;
+      // Where many come at once it takes long to be woken up: mostly there is only one, who is about to give up.
+      if (tries < tries_awake) continue;
       if (system_.monotonic_now() > deadline_) return false;
       UTAN_TRY(back_off());
     }
