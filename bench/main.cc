@@ -26,7 +26,7 @@ constexpr const char* kUsage =
     "  --documents N     of section documents (100000)\n"
     "  --list-inserts N  at most, of section lists (100000), in at most --list-insert-seconds S (1)\n"
     "  --rounds N        of section point (3)     --container-rounds N of sections ordered, lists and documents (2)\n"
-    "  --sharing-rounds N   of section shared (3)  --seconds S  of each sharing run (1)\n"
+    "  --sharing-rounds N   of section shared (3)  --seconds S  of each sharing run (0.7)\n"
     "  --script-records N   of section ycsb (1000000)  --script-seconds S  of each script (0.2)\n"
     "  --scale-bytes N        of values of each size, of section scale (16777216)\n"
     "  --large 1              section scale goes to ten million records (0)\n"

@@ -28,9 +28,9 @@ struct Settings {
   unsigned container_round_count = 2;  // of sections ordered, lists, documents
   unsigned sharing_round_count = 3;
   unsigned open_count = 20;
-  double sharing_seconds = 1.0;
+  double sharing_seconds = 0.7;
   std::uint64_t script_record_count = 1'000'000;  // of section ycsb
-  unsigned script_repeat_count = 3;               // of each script
+  unsigned script_repeat_count = 2;               // of each script
   double script_seconds = 0.2;                    // of each
   bool is_large = false;                          // section scale goes to ten million records
   std::uint64_t scale_bytes = 16u << 20;          // of values, of each size

@@ -57,6 +57,7 @@ OrderedSystem std_ordered_system() {
           .version = "libstdc++ " + std::to_string(_GLIBCXX_RELEASE),
           .settings = "std::map<string, string>, looked up by string_view; sorted records are emplaced at its end",
           .kind = System::Kind::memory,
+          .round_count_max = kPeerRoundCount,
           .make = make_ordered_runner<StdOrderedMap>};
 }
 

@@ -36,6 +36,7 @@ System std_system() {
           .version = "libstdc++ " + std::to_string(_GLIBCXX_RELEASE),
           .settings = "std::unordered_map<string, string>, not reserved, looked up by string_view, hashes cached",
           .kind = System::Kind::memory,
+          .round_count_max = kPeerRoundCount,
           .make = make_runner<StdMap>};
 }
 
