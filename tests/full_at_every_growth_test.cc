@@ -431,7 +431,7 @@ void go_on_when_full(Machine& machine, Script& script, bool at_once) {
 }
 
 // One run. False: the disk was large enough.
-bool fill_at(std::uint64_t growth, std::uint64_t seed, int system_error) {
+bool fill_at(std::uint64_t growth, std::uint64_t operation_count, std::uint64_t seed, int system_error) {
   Machine machine(seed, reservation);
   Script script(machine, seed);
   machine.fill_disk_after(growth, system_error);
@@ -442,7 +442,7 @@ bool fill_at(std::uint64_t growth, std::uint64_t seed, int system_error) {
     return true;
   }
   const auto met = [&] { return machine.refused_growth_count() != 0; };
-  for (std::uint64_t i = 0; i < operations() && !met(); ++i) {
+  for (std::uint64_t i = 0; i < operation_count && !met(); ++i) {
     script.write();
     if (i % 50 == 25) {
       EXPECT_TRUE(script.sync());
@@ -465,12 +465,22 @@ TEST(FullDisk, AtEveryGrowth) {
     bool more = true;
     for (std::uint64_t growth = 0; more && !HasFailure(); ++growth) {
       SCOPED_TRACE("replay with UTAN_SEED=" + std::to_string(seed) + ", growth " + std::to_string(growth));
-      more = fill_at(growth, seed, growth % 2 == 0 ? ENOSPC : EDQUOT);
+      more = fill_at(growth, operations(), seed, growth % 2 == 0 ? ENOSPC : EDQUOT);
       growths += more ? 1 : 0;
     }
   }
   EXPECT_GT(growths, 5U);
   std::printf("%llu growths\n", static_cast<unsigned long long>(growths));
+}
+
+// Removing leaves containers behind for which there is no room when the store is closed, where it has lived long.
+TEST(FullDisk, AfterALongLife) {
+  const std::uint64_t first_seed = test::seed_of_run();
+  std::printf("seed %llu\n", static_cast<unsigned long long>(first_seed));
+  for (std::uint64_t seed = first_seed; seed < first_seed + 6 && !HasFailure(); ++seed) {
+    SCOPED_TRACE("replay with UTAN_SEED=" + std::to_string(seed));
+    EXPECT_TRUE(fill_at(35 + seed % 5, 2000, seed, ENOSPC));
+  }
 }
 
 // The disk takes no flush from this one on. False: there were fewer.

@@ -64,7 +64,8 @@ Result<Outcome> empty_some(Edit& edit, const Leftovers::Orphan& orphan, std::uin
   return Outcome::removed;
 }
 
-// One commit's worth of work on those that can be removed, in this order. What is done with is taken off the list.
+// One commit's worth of work on those that can be removed, in this order. What is done with is taken off the list. False: there
+// was nothing to do.
 Result<bool> work_off_some(Thread& thread, std::vector<Leftovers::Orphan>& ready) {
   Ids ids(thread);
   std::vector<ObjectId> new_orphans;
@@ -105,7 +106,7 @@ Result<bool> work_off_some(Thread& thread, std::vector<Leftovers::Orphan>& ready
     changed = thread.commit(heap::Room::reserve, remove_some);
   }
   if (!changed.ok()) {
-    if (!damaged) return false;
+    if (!damaged) return std::move(changed).error();
     // What is damaged stays as it is, and does not keep the others.
     ready.erase(ready.begin() + static_cast<std::ptrdiff_t>(done));
     return true;
@@ -137,15 +138,20 @@ std::vector<Leftovers::Orphan> take_ready(Thread& thread) {
   return ready;
 }
 
-// Answers whether anything was done.
-bool work_off(Thread& thread, std::uint64_t commits_max) {
+struct Work {
+  bool was_any = false;
+  bool had_room = true;
+};
+
+Work work_off(Thread& thread, std::uint64_t commits_max) {
   std::vector<Leftovers::Orphan> ready = take_ready(thread);
   step(Step::orphans_scanned);
-  bool worked = false;
+  Work work;
   for (std::uint64_t i = 0; i < commits_max && !ready.empty(); ++i) {
     const Result<bool> some = work_off_some(thread, ready);
+    work.had_room = some.code() != Code::no_space;
     if (!some.ok() || !some.value()) break;
-    worked = true;
+    work.was_any = true;
   }
   auto& orphans = thread.leftovers().orphans;
   orphans.insert(orphans.end(), ready.begin(), ready.end());
@@ -155,7 +161,26 @@ bool work_off(Thread& thread, std::uint64_t commits_max) {
       std::clamp(orphans.size(), due_min, due_max),
       thread.session().coordination().fixed().line_high.load(std::memory_order_relaxed) / lines_per_due);
   thread.leftovers().orphans_due = orphans.size() + due;
-  return worked;
+  return work;
+}
+
+// Works off everything that can be. False: there was no room for the rest.
+bool work_off_all(Thread& thread) {
+  const auto& orphans = thread.leftovers().orphans;
+  Work work;
+  // What was in those that go may be an orphan then.
+  const auto go_on = [&] {
+    do {
+      if (orphans.empty()) return;
+      work = work_off(thread, ~std::uint64_t{0});
+    } while (work.was_any);
+  };
+  go_on();
+  if (orphans.empty()) return true;
+  // Those that are left may be held by the dead alone.
+  thread.session().adopt_dead();
+  go_on();
+  return work.had_room;
 }
 
 }  // namespace
@@ -168,14 +193,14 @@ void after_write(commit::Attachment&, Thread& thread, std::span<const ObjectId> 
   if (!orphans.empty()) step(Step::orphan_noted);
   if (leftovers.orphans.size() < std::max(due_min, leftovers.orphans_due)) return;
   // More than come in meanwhile, but not so many that one call takes much longer than others.
-  if (!work_off(thread, 8)) thread.session().adopt_dead_sometimes();
+  if (!work_off(thread, 8).was_any) thread.session().adopt_dead_sometimes();
 } catch (const std::bad_alloc&) {
   // The commit is in: what cannot be noted for want of memory is left to a collection.
 }
 
 void make_room(Thread& thread) noexcept try {
   thread.session().adopt_dead();
-  work_off_orphans(thread);
+  work_off_all(thread);
   // The last checkpoint keeps all that was replaced since. A newer one keeps nothing.
   static_cast<void>(thread.session().checkpoint());
   thread.reclaim();
@@ -184,16 +209,11 @@ void make_room(Thread& thread) noexcept try {
 
 bool work_off_orphans(Thread& thread) {
   const auto& orphans = thread.leftovers().orphans;
-  // What was in those that go may be an orphan then.
-  const auto work = [&] {
-    while (!orphans.empty() && work_off(thread, ~std::uint64_t{0})) {
-    }
-    return orphans.empty();
-  };
-  if (work()) return true;
-  // Those that are left may be held by the dead alone.
-  thread.session().adopt_dead();
-  return work();
+  for (std::size_t before = ~std::size_t{0}; !work_off_all(thread) && orphans.size() < before;) {
+    before = orphans.size();
+    make_room(thread);
+  }
+  return orphans.empty();
 }
 
 }  // namespace utan::object

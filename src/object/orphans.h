@@ -22,7 +22,8 @@ namespace utan::object {
 void after_write(commit::Attachment& attachment, commit::Thread& thread,
                  std::span<const format::ObjectId> orphans) noexcept;
 
-// Works off everything that can be. False: some are seen or held, or the store cannot be written.
+// Works off everything that can be, and makes room for it where there is none. False: some are seen or held, or the store cannot
+// be written.
 bool work_off_orphans(commit::Thread& thread);
 
 // Where there is no room: gives back all that can be, the thread's own, what dead processes left, and what the last checkpoint
