@@ -36,13 +36,41 @@ bool Builder::fail_data(utan_code code) {
   return false;
 }
 
-bool Builder::fail_type(PyObject* object) {
-  const Ref place(place_ == nullptr ? PyUnicode_FromString("") : PyUnicode_FromFormat("[%R]", place_));
-  if (!place) return false;
+// "value at ['a'][0]", or "value" alone at the top.
+Ref Builder::here(const char* what) const {
   const char* const path = data_ == nullptr ? "" : utan_data_path(data_);
-  const bool at_top = PyUnicode_GET_LENGTH(place.get()) == 0 && *path == '\0';
-  PyErr_Format(PyExc_TypeError, "%s%U%s: an object of type '%s' cannot be stored", at_top ? "value" : "value at ",
-               place.get(), path, Py_TYPE(object)->tp_name);
+  if (place_ != nullptr) return Ref(PyUnicode_FromFormat("%s at [%R]%s", what, place_, path));
+  return Ref(PyUnicode_FromFormat("%s%s%s", what, *path == '\0' ? "" : " at ", path));
+}
+
+bool Builder::fail_type(PyObject* object) {
+  const Ref place(here("value"));
+  if (!place) return false;
+  PyErr_Format(PyExc_TypeError, "%U: an object of type '%s' cannot be stored (utan.register adds types)", place.get(),
+               Py_TYPE(object)->tp_name);
+  return false;
+}
+
+bool Builder::fail_here(const char* what) {
+  PyObject* type = nullptr;
+  PyObject* value = nullptr;
+  PyObject* trace = nullptr;
+  PyErr_Fetch(&type, &value, &trace);
+  PyErr_NormalizeException(&type, &value, &trace);
+  const Ref place(here(what));
+  const bool is_text = PyErr_GivenExceptionMatches(type, PyExc_UnicodeEncodeError) != 0;
+  const Ref reason(place && is_text ? PyUnicodeEncodeError_GetReason(value) : nullptr);
+  const Ref both(reason ? PyUnicode_FromFormat("%U (%U)", reason.get(), place.get()) : nullptr);
+  const char* const text = both ? PyUnicode_AsUTF8(both.get()) : nullptr;
+  if (text != nullptr) static_cast<void>(PyUnicodeEncodeError_SetReason(value, text));
+  if (place && (type == PyExc_TypeError || type == PyExc_ValueError)) {
+    PyErr_Format(type, "%U: %S", place.get(), value);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(trace);
+    return false;
+  }
+  PyErr_Restore(type, value, trace);
   return false;
 }
 
@@ -71,7 +99,7 @@ bool Builder::add_value(const utan_value& value) {
 bool Builder::add_key(PyObject* key) {
   utan_value value{};
   Scratch scratch;
-  return take_key(state_, key, value, scratch) && add_value(value);
+  return take_key(state_, key, value, scratch) ? add_value(value) : fail_here("key");
 }
 
 bool Builder::add(PyObject* object, bool counted) {
@@ -79,7 +107,7 @@ bool Builder::add(PyObject* object, bool counted) {
   utan_value value{};
   Scratch scratch;
   const Taken taken = take_exact(object, value, scratch);
-  if (taken == Taken::failed) return false;
+  if (taken == Taken::failed) return fail_here("value");
   if (taken == Taken::done) return add_value(value);
   if (!open()) return false;
   const Depth depth;
@@ -112,7 +140,7 @@ bool Builder::add_object(PyObject* object, bool counted) {
     case Taken::done:
       return add_value(value);
     case Taken::failed:
-      return false;
+      return fail_here("value");
     case Taken::other:
       break;
   }

@@ -63,6 +63,10 @@ class PathKeys {
     Py_ssize_t separator_size = 1;
     const char* mark = ".";
     if (separator != nullptr) {
+      if (!PyUnicode_Check(separator)) {
+        PyErr_Format(PyExc_TypeError, "sep is a string, not '%s'", Py_TYPE(separator)->tp_name);
+        return false;
+      }
       mark = PyUnicode_AsUTF8AndSize(separator, &separator_size);
       if (mark == nullptr) return false;
     }
@@ -422,6 +426,8 @@ PyDoc_STRVAR(
 PyObject* container_load_json(PyObject* self, PyObject* text) {
   Proxy* const proxy = as_proxy(self);
   if (!expect_open(proxy)) return nullptr;
+  if (!PyUnicode_Check(text) && PyObject_CheckBuffer(text) == 0)
+    return PyErr_Format(PyExc_TypeError, "JSON is a string or bytes, not '%s'", Py_TYPE(text)->tp_name);
   const Ref bytes(PyUnicode_Check(text) ? Py_NewRef(text) : PyBytes_FromObject(text));
   if (!bytes) return nullptr;
   Py_ssize_t size = 0;
