@@ -347,7 +347,8 @@ PyDoc_STRVAR(
     alter_doc,
     "alter($self, key, fn, default=...)\n--\n\n"
     "Sets the key to fn(value) and returns that, as one step: if somebody else changes it meanwhile, fn is called\n"
-    "again with the newer value. If the key is missing, fn gets the default; without one, KeyError.\n\n"
+    "again with the newer value; so it must not change it itself. If the key is missing, fn gets the default; without\n"
+    "one, KeyError.\n\n"
     "    db.alter(\"tags\", lambda tags: sorted({*tags, \"new\"}), default=[])");
 PyObject* container_alter(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
   PyObject* given[3] = {};
