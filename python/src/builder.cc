@@ -1,4 +1,6 @@
 // Data of any depth on its way in: a walk over Python objects.
+#include <cstring>
+
 #include "values.h"
 
 namespace utan::python {
@@ -31,8 +33,22 @@ bool Builder::open() {
   return code == UTAN_OK || fail(state_, code) != nullptr;
 }
 
+// The message begins with the place in the data, which has a place itself.
 bool Builder::fail_data(utan_code code) {
-  fail(state_, code);
+  const char* const path = utan_data_path(data_);
+  const char* const message = utan_last_error();
+  const char* const what = std::strncmp(message, "key", 3) == 0 ? "key" : "value";
+  const Ref inner(PyUnicode_FromFormat("%s at %s: ", what, *path == '\0' ? "the top" : path));
+  const char* const begin = inner ? PyUnicode_AsUTF8(inner.get()) : nullptr;
+  const std::size_t size = begin == nullptr ? 0 : std::strlen(begin);
+  if (size != 0 && std::strncmp(message, begin, size) == 0) {
+    const Ref place(here(what));
+    const Ref text(place ? PyUnicode_FromFormat("%U: %s", place.get(), message + size) : nullptr);
+    const char* const whole = text ? PyUnicode_AsUTF8(text.get()) : nullptr;
+    if (whole != nullptr) fail(state_, code, whole);
+    return false;
+  }
+  fail(state_, code, message);
   return false;
 }
 

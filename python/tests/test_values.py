@@ -274,6 +274,12 @@ def test_a_key_that_cannot_be_one_says_where_it_was_met(db):
             db["x"] = data
     with pytest.raises(TypeError, match="^key: a key cannot be of type 'object'$"):
         db.update({object(): 1})
+    with pytest.raises(TypeError, match=r"^key at \['x'\]\['a'\]\[0\]: NaN cannot be a key"):
+        db["x"] = {"a": [{math.nan: 1}]}
+    with pytest.raises(TypeError, match="^key: NaN cannot be a key"):
+        db.update({math.nan: 1})
+    with pytest.raises(ValueError, match=r"^key at \['x'\]: a key has at most 65536 bytes"):
+        db["x"] = {"k" * 70_000: 1}
     with pytest.raises(TypeError, match="^a key cannot be of type 'object'$"):
         db[object()] = 1
 
