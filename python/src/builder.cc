@@ -79,7 +79,8 @@ bool Builder::fail_here(const char* what) {
   const Ref both(reason ? PyUnicode_FromFormat("%U (%U)", reason.get(), place.get()) : nullptr);
   const char* const text = both ? PyUnicode_AsUTF8(both.get()) : nullptr;
   if (text != nullptr) static_cast<void>(PyUnicodeEncodeError_SetReason(value, text));
-  if (place && (type == PyExc_TypeError || type == PyExc_ValueError)) {
+  const bool is_ours = trace == nullptr;  // what a codec's function raised stays as it is
+  if (place && is_ours && (type == PyExc_TypeError || type == PyExc_ValueError)) {
     PyErr_Format(type, "%U: %S", place.get(), value);
     Py_XDECREF(type);
     Py_XDECREF(value);
@@ -140,7 +141,8 @@ bool Builder::add_object(PyObject* object, bool counted) {
   if (const Taken taken = take_known(state_, object, value, scratch); taken != Taken::other)
     return taken == Taken::done && add_value(value);
   PyObject* const codec = find_codec(state_, object);
-  if (codec != nullptr) return take_extended(state_, codec, object, value, scratch) && add_value(value);
+  if (codec != nullptr)
+    return take_extended(state_, codec, object, value, scratch) ? add_value(value) : fail_here("value");
   if (PyErr_Occurred() != nullptr) return false;
   const Ref own_form(PyObject_GetAttr(as_object(Py_TYPE(object)), state_.utan_method));
   if (own_form) {

@@ -329,9 +329,9 @@ int add_absent(Proxy* proxy, PyObject* key_object, PyObject* value_object) {
 }
 
 // The new value as it will be read: data becomes a container of its own first, so that the live one can be returned.
-PyObject* as_stored(Proxy* proxy, PyObject* object) {
+PyObject* as_stored(Proxy* proxy, PyObject* place, PyObject* object) {
   Given value(proxy->attachment);
-  if (!value.take(object, nullptr)) return nullptr;
+  if (!value.take(object, place)) return nullptr;
   if (value.value()->type != UTAN_DATA) return Py_NewRef(object);
   const bool is_container = PyDict_Check(object) || PyList_Check(object) || is_proxy(state_of(proxy), object) ||
                             PyObject_IsInstance(object, state_of(proxy).mapping_abc) > 0;
@@ -362,7 +362,7 @@ PyObject* container_alter(PyObject* self, PyObject* const* arguments, Py_ssize_t
     if (there == 0 && (given[2] == nullptr || !is_mapping(proxy))) return fail_absent(proxy, given[0]);
     const Ref made(PyObject_CallOneArg(given[1], there == 1 ? old.object() : given[2]));
     if (!made) return nullptr;
-    Ref now(as_stored(proxy, made.get()));
+    Ref now(as_stored(proxy, given[0], made.get()));
     if (!now || !expect_open(proxy)) return nullptr;
     const int done =
         there == 1 ? replace_present(proxy, given[0], old, now.get()) : add_absent(proxy, given[0], now.get());

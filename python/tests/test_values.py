@@ -263,8 +263,8 @@ def test_what_cannot_be_stored_is_a_type_error_that_names_type_and_path(db, wher
         with pytest.raises(TypeError, match=r"\[0\]: .*'Strange'"):
             db.list("l").append([Strange()])
     else:
-        with pytest.raises(TypeError, match="'Strange'"):
-            db["x"] = {Strange()} if where == "set" else (1, Strange())
+        with pytest.raises(TypeError, match=r"^value at \['x'\]\[0\]: .*'Strange'"):
+            db["x"] = [{Strange()} if where == "set" else (1, Strange())]
     assert "users" not in db and "x" not in db
 
 
@@ -276,6 +276,8 @@ def test_a_key_that_cannot_be_one_says_where_it_was_met(db):
         db.update({object(): 1})
     with pytest.raises(TypeError, match=r"^key at \['x'\]\['a'\]\[0\]: NaN cannot be a key"):
         db["x"] = {"a": [{math.nan: 1}]}
+    with pytest.raises(TypeError, match=r"^key at \['x'\]\[0\]: a key cannot be of type 'object'$"):
+        db.alter("x", lambda _: [{object(): 1}], default=0)
     with pytest.raises(TypeError, match="^key: NaN cannot be a key"):
         db.update({math.nan: 1})
     with pytest.raises(ValueError, match=r"^key at \['x'\]: a key has at most 65536 bytes"):
