@@ -81,9 +81,11 @@ Attachment* snapshot_of(const State& state, const Attachment* attachment) {
   return nullptr;
 }
 
-PyObject* fail_to_open(State& state, utan_code code, const char* path) {
+PyObject* fail_to_open(State& state, utan_code code, const char* path, std::uint32_t mode) {
   if (code != UTAN_NOT_FOUND) return fail(state, code);
-  const Ref arguments(Py_BuildValue("(isN)", ENOENT, "there is no such store", PyUnicode_DecodeFSDefault(path)));
+  const bool makes = mode == UTAN_CREATE || mode == UTAN_NEW;
+  const char* const said = makes ? "there is no folder to make the store in" : "there is no such store";
+  const Ref arguments(Py_BuildValue("(isN)", ENOENT, said, PyUnicode_DecodeFSDefault(path)));
   if (arguments) PyErr_SetObject(PyExc_FileNotFoundError, arguments.get());
   return nullptr;
 }
@@ -101,7 +103,7 @@ utan_store* open_patiently(State& state, const char* path, utan_open_options opt
     }
     if (code == UTAN_OK) return store;
     if (code != UTAN_TIMEOUT) {
-      fail_to_open(state, code, path);
+      fail_to_open(state, code, path, options.mode);
       return nullptr;
     }
     if (std::chrono::steady_clock::now() - begin >= open_timeout) {

@@ -1,4 +1,6 @@
 // Data of any depth on its way in: a walk over Python objects.
+#include <cstring>
+
 #include "values.h"
 
 namespace utan::python {
@@ -31,18 +33,61 @@ bool Builder::open() {
   return code == UTAN_OK || fail(state_, code) != nullptr;
 }
 
+// The message begins with the place in the data, which has a place itself.
 bool Builder::fail_data(utan_code code) {
-  fail(state_, code);
+  const char* const path = utan_data_path(data_);
+  const char* const message = utan_last_error();
+  const char* const what = std::strncmp(message, "key", 3) == 0 ? "key" : "value";
+  const Ref inner(PyUnicode_FromFormat("%s at %s: ", what, *path == '\0' ? "the top" : path));
+  const char* const begin = inner ? PyUnicode_AsUTF8(inner.get()) : nullptr;
+  const std::size_t size = begin == nullptr ? 0 : std::strlen(begin);
+  if (size != 0 && std::strncmp(message, begin, size) == 0) {
+    const Ref place(here(what));
+    const Ref text(place ? PyUnicode_FromFormat("%U: %s", place.get(), message + size) : nullptr);
+    const char* const whole = text ? PyUnicode_AsUTF8(text.get()) : nullptr;
+    if (whole != nullptr) fail(state_, code, whole);
+    return false;
+  }
+  fail(state_, code, message);
   return false;
 }
 
-bool Builder::fail_type(PyObject* object) {
-  const Ref place(place_ == nullptr ? PyUnicode_FromString("") : PyUnicode_FromFormat("[%R]", place_));
-  if (!place) return false;
+// "value at ['a'][0]", or "value" alone at the top.
+Ref Builder::here(const char* what) const {
   const char* const path = data_ == nullptr ? "" : utan_data_path(data_);
-  const bool at_top = PyUnicode_GET_LENGTH(place.get()) == 0 && *path == '\0';
-  PyErr_Format(PyExc_TypeError, "%s%U%s: an object of type '%s' cannot be stored", at_top ? "value" : "value at ",
-               place.get(), path, Py_TYPE(object)->tp_name);
+  if (place_ != nullptr) return Ref(PyUnicode_FromFormat("%s at [%R]%s", what, place_, path));
+  return Ref(PyUnicode_FromFormat("%s%s%s", what, *path == '\0' ? "" : " at ", path));
+}
+
+bool Builder::fail_type(PyObject* object) {
+  const Ref place(here("value"));
+  if (!place) return false;
+  PyErr_Format(PyExc_TypeError, "%U: an object of type '%s' cannot be stored (utan.register adds types)", place.get(),
+               Py_TYPE(object)->tp_name);
+  return false;
+}
+
+bool Builder::fail_here(const char* what) {
+  PyObject* type = nullptr;
+  PyObject* value = nullptr;
+  PyObject* trace = nullptr;
+  PyErr_Fetch(&type, &value, &trace);
+  PyErr_NormalizeException(&type, &value, &trace);
+  const Ref place(here(what));
+  const bool is_text = PyErr_GivenExceptionMatches(type, PyExc_UnicodeEncodeError) != 0;
+  const Ref reason(place && is_text ? PyUnicodeEncodeError_GetReason(value) : nullptr);
+  const Ref both(reason ? PyUnicode_FromFormat("%U (%U)", reason.get(), place.get()) : nullptr);
+  const char* const text = both ? PyUnicode_AsUTF8(both.get()) : nullptr;
+  if (text != nullptr) static_cast<void>(PyUnicodeEncodeError_SetReason(value, text));
+  const bool is_ours = trace == nullptr;  // what a codec's function raised stays as it is
+  if (place && is_ours && (type == PyExc_TypeError || type == PyExc_ValueError)) {
+    PyErr_Format(type, "%U: %S", place.get(), value);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(trace);
+    return false;
+  }
+  PyErr_Restore(type, value, trace);
   return false;
 }
 
@@ -71,7 +116,7 @@ bool Builder::add_value(const utan_value& value) {
 bool Builder::add_key(PyObject* key) {
   utan_value value{};
   Scratch scratch;
-  return take_key(state_, key, value, scratch) && add_value(value);
+  return take_key(state_, key, value, scratch) ? add_value(value) : fail_here("key");
 }
 
 bool Builder::add(PyObject* object, bool counted) {
@@ -79,7 +124,7 @@ bool Builder::add(PyObject* object, bool counted) {
   utan_value value{};
   Scratch scratch;
   const Taken taken = take_exact(object, value, scratch);
-  if (taken == Taken::failed) return false;
+  if (taken == Taken::failed) return fail_here("value");
   if (taken == Taken::done) return add_value(value);
   if (!open()) return false;
   const Depth depth;
@@ -96,7 +141,8 @@ bool Builder::add_object(PyObject* object, bool counted) {
   if (const Taken taken = take_known(state_, object, value, scratch); taken != Taken::other)
     return taken == Taken::done && add_value(value);
   PyObject* const codec = find_codec(state_, object);
-  if (codec != nullptr) return take_extended(state_, codec, object, value, scratch) && add_value(value);
+  if (codec != nullptr)
+    return take_extended(state_, codec, object, value, scratch) ? add_value(value) : fail_here("value");
   if (PyErr_Occurred() != nullptr) return false;
   const Ref own_form(PyObject_GetAttr(as_object(Py_TYPE(object)), state_.utan_method));
   if (own_form) {
@@ -112,7 +158,7 @@ bool Builder::add_object(PyObject* object, bool counted) {
     case Taken::done:
       return add_value(value);
     case Taken::failed:
-      return false;
+      return fail_here("value");
     case Taken::other:
       break;
   }

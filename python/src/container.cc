@@ -63,6 +63,10 @@ class PathKeys {
     Py_ssize_t separator_size = 1;
     const char* mark = ".";
     if (separator != nullptr) {
+      if (!PyUnicode_Check(separator)) {
+        PyErr_Format(PyExc_TypeError, "sep is a string, not '%s'", Py_TYPE(separator)->tp_name);
+        return false;
+      }
       mark = PyUnicode_AsUTF8AndSize(separator, &separator_size);
       if (mark == nullptr) return false;
     }
@@ -325,9 +329,9 @@ int add_absent(Proxy* proxy, PyObject* key_object, PyObject* value_object) {
 }
 
 // The new value as it will be read: data becomes a container of its own first, so that the live one can be returned.
-PyObject* as_stored(Proxy* proxy, PyObject* object) {
+PyObject* as_stored(Proxy* proxy, PyObject* place, PyObject* object) {
   Given value(proxy->attachment);
-  if (!value.take(object, nullptr)) return nullptr;
+  if (!value.take(object, place)) return nullptr;
   if (value.value()->type != UTAN_DATA) return Py_NewRef(object);
   const bool is_container = PyDict_Check(object) || PyList_Check(object) || is_proxy(state_of(proxy), object) ||
                             PyObject_IsInstance(object, state_of(proxy).mapping_abc) > 0;
@@ -343,7 +347,8 @@ PyDoc_STRVAR(
     alter_doc,
     "alter($self, key, fn, default=...)\n--\n\n"
     "Sets the key to fn(value) and returns that, as one step: if somebody else changes it meanwhile, fn is called\n"
-    "again with the newer value. If the key is missing, fn gets the default; without one, KeyError.\n\n"
+    "again with the newer value; so it must not change it itself. If the key is missing, fn gets the default; without\n"
+    "one, KeyError.\n\n"
     "    db.alter(\"tags\", lambda tags: sorted({*tags, \"new\"}), default=[])");
 PyObject* container_alter(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
   PyObject* given[3] = {};
@@ -357,7 +362,7 @@ PyObject* container_alter(PyObject* self, PyObject* const* arguments, Py_ssize_t
     if (there == 0 && (given[2] == nullptr || !is_mapping(proxy))) return fail_absent(proxy, given[0]);
     const Ref made(PyObject_CallOneArg(given[1], there == 1 ? old.object() : given[2]));
     if (!made) return nullptr;
-    Ref now(as_stored(proxy, made.get()));
+    Ref now(as_stored(proxy, given[0], made.get()));
     if (!now || !expect_open(proxy)) return nullptr;
     const int done =
         there == 1 ? replace_present(proxy, given[0], old, now.get()) : add_absent(proxy, given[0], now.get());
@@ -422,6 +427,8 @@ PyDoc_STRVAR(
 PyObject* container_load_json(PyObject* self, PyObject* text) {
   Proxy* const proxy = as_proxy(self);
   if (!expect_open(proxy)) return nullptr;
+  if (!PyUnicode_Check(text) && PyObject_CheckBuffer(text) == 0)
+    return PyErr_Format(PyExc_TypeError, "JSON is a string or bytes, not '%s'", Py_TYPE(text)->tp_name);
   const Ref bytes(PyUnicode_Check(text) ? Py_NewRef(text) : PyBytes_FromObject(text));
   if (!bytes) return nullptr;
   Py_ssize_t size = 0;

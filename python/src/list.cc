@@ -255,7 +255,8 @@ PyObject* list_new(PyTypeObject* type, PyObject* arguments, PyObject* named) {
 PyDoc_STRVAR(
     sort_doc,
     "sort($self, *, key=None, reverse=False)\n--\n\n"
-    "Sorts it in place, stably, in one commit. If somebody changes it meanwhile it is sorted again, as it is then.");
+    "Sorts it in place, stably, in one commit. If somebody changes it meanwhile it is sorted again, as it is then: "
+    "key\nmust not.");
 PyDoc_STRVAR(reverse_doc, "reverse($self, /)\n--\n\nReverses it in place, in one commit.");
 PyDoc_STRVAR(
     remove_doc,

@@ -276,9 +276,10 @@ class GivenRange {
   bool take_inclusive(PyObject* pair) {
     if (pair == nullptr) return true;
     const Ref both(PySequence_Tuple(pair));
-    if (!both) return false;
-    if (PyTuple_GET_SIZE(both.get()) != 2) {
-      PyErr_SetString(PyExc_ValueError, "inclusive is a pair: (with low itself, with high itself)");
+    if (!both && !PyErr_ExceptionMatches(PyExc_TypeError)) return false;
+    if (!both || PyTuple_GET_SIZE(both.get()) != 2) {
+      PyErr_SetString(both ? PyExc_ValueError : PyExc_TypeError,
+                      "inclusive is a pair: (with low itself, with high itself)");
       return false;
     }
     const int low = PyObject_IsTrue(PyTuple_GET_ITEM(both.get(), 0));

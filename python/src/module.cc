@@ -38,6 +38,10 @@ bool take_durability(PyObject* object, std::uint32_t& durability) {
 
 bool take_chunk_size(PyObject* object, std::uint64_t& size) {
   if (object == Py_None) return true;
+  if (!PyLong_Check(object)) {
+    PyErr_Format(PyExc_TypeError, "chunk_size is a number of bytes, not '%s'", Py_TYPE(object)->tp_name);
+    return false;
+  }
   size = PyLong_AsUnsignedLongLong(object);
   if (size == static_cast<std::uint64_t>(-1) && PyErr_Occurred() != nullptr) return false;
   if (size != 0) return true;
@@ -89,6 +93,10 @@ PyObject* module_open(PyObject* module, PyObject* const* arguments, Py_ssize_t c
   PyObject* converted = nullptr;
   if (PyUnicode_FSConverter(given[0], &converted) == 0) return nullptr;
   const Ref path(converted);
+  if (PyBytes_GET_SIZE(path.get()) == 0) {
+    PyErr_SetString(PyExc_ValueError, "the path is empty");
+    return nullptr;
+  }
   Attachment* const attachment = open_attachment(state, PyBytes_AS_STRING(path.get()), options);
   return attachment == nullptr ? nullptr : make_store(attachment);
 }

@@ -89,6 +89,10 @@ class Builder {
   // Shared and cyclic parts stay so. `add_contents` adds what is in it.
   template <class Contents>
   bool add_container(PyObject* object, utan_type type, bool counted, Contents&& add_contents);
+  // Where in the data it is, for messages; null: an error was set.
+  Ref here(const char* what) const;
+  // Says so in the error that was set.
+  bool fail_here(const char* what);
   bool fail_type(PyObject* object);
   bool fail_data(utan_code code);
 

@@ -163,6 +163,8 @@ def test_ranges(ordered):
     assert ordered.count_range(2, 5) == 3 and ordered.count_range(prefix="a") == 2 and ordered.count_range() == 14
     assert ordered.delete_range(2, 5, inclusive=(True, True)) == 4 and ordered.delete_range(2, 5) == 0
     assert keys(0, 10) == [0, 1, 6, 7, 8, 9]
+    with pytest.raises(TypeError, match="inclusive is a pair"):
+        ordered.range(2, 5, inclusive=True)
     for wrong, error in (({"limit": -1}, ValueError), ({"inclusive": True}, TypeError), ({"prefix": 5}, TypeError),
                          ({"low": []}, TypeError), ({"inclusive": (1, 2, 3)}, ValueError), ({"other": 1}, TypeError)):
         with pytest.raises(error):
@@ -268,6 +270,9 @@ def test_json(mapping):
     for wrong, error in (("[1]", TypeError), ("{", ValueError), (5, TypeError), ('{"a": 1} 2', ValueError)):
         with pytest.raises(error):
             mapping.load_json(wrong)
+    for data in plain, [1], None:
+        with pytest.raises(TypeError, match=f"^JSON is a string or bytes, not '{type(data).__name__}'$"):
+            mapping.load_json(data)
     assert mapping == plain
     del mapping["big"]
     assert json.loads(json.dumps({"m": mapping}, default=utan.json_default))["m"]["a"] == [1, 2.5, None, True]
@@ -330,6 +335,8 @@ def test_paths(mapping):
         mapping.set_at("a.b.c", 2, exist_ok=False)
     with pytest.raises(TypeError):
         mapping.set_at("a.b.c.d", 2)
+    with pytest.raises(TypeError, match="^sep is a string, not 'NoneType'$"):
+        mapping.at("a", sep=None)
     for wrong, error in ((lambda: mapping.at("a", sep=""), ValueError), (lambda: mapping.at(5), TypeError),
                          (lambda: mapping.set_at([], 1), ValueError), (lambda: mapping.at([[]]), TypeError)):
         with pytest.raises(error):

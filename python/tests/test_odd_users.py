@@ -51,10 +51,16 @@ def test_what_is_no_store_says_what_it_is_and_stays(tmp_path):
         (fifo, ValueError, "a FIFO"),
         (tmp_path, ValueError, "a directory"),
         (tmp_path / "missing" / "s", FileNotFoundError, "missing"),
+        ("", ValueError, "^the path is empty$"),
     ]:
         for mode in "cwr":
             with pytest.raises(error, match=said):
                 utan.open(place, mode)
+    for mode, said in ("c", "there is no folder"), ("n", "there is no folder"), ("w", "no such store"), ("r", "no such store"):
+        with pytest.raises(FileNotFoundError, match=said):
+            utan.open(tmp_path / "missing" / "s", mode)
+    with pytest.raises(TypeError, match="^chunk_size is a number of bytes, not 'str'$"):
+        utan.open(tmp_path / "s", chunk_size="16M")
     assert empty.read_bytes() == b"" and text.read_bytes() == b"dear reader" * 1000
     assert stat.S_ISFIFO(os.stat(fifo).st_mode)
     assert sorted(os.listdir(tmp_path)) == ["empty", "fifo", "text"]
@@ -90,6 +96,14 @@ def read_as_another_user(folder):
             utan.open(path)
 
     run_as(61001, 61001, read)
+
+    def write():
+        with pytest.raises(PermissionError, match="-lock: get the right to, or open it only to read it"):
+            utan.open(path)
+
+    os.chmod(path, 0o666)
+    run_as(61001, 61001, write)
+    os.chmod(path, 0o644)
     os.remove(path + "-lock")
     run_as(61001, 61001, read)
     assert os.listdir(folder) == ["s.utan"]

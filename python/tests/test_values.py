@@ -263,9 +263,39 @@ def test_what_cannot_be_stored_is_a_type_error_that_names_type_and_path(db, wher
         with pytest.raises(TypeError, match=r"\[0\]: .*'Strange'"):
             db.list("l").append([Strange()])
     else:
-        with pytest.raises(TypeError, match="'Strange'"):
-            db["x"] = {Strange()} if where == "set" else (1, Strange())
+        with pytest.raises(TypeError, match=r"^value at \['x'\]\[0\]: .*'Strange'"):
+            db["x"] = [{Strange()} if where == "set" else (1, Strange())]
     assert "users" not in db and "x" not in db
+
+
+def test_a_key_that_cannot_be_one_says_where_it_was_met(db):
+    for data, where in (({object(): 1}, r"\['x'\]"), ([0, {"a": {object(): 1}}], r"\['x'\]\[1\]\['a'\]")):
+        with pytest.raises(TypeError, match=f"^key at {where}: a key cannot be of type 'object'$"):
+            db["x"] = data
+    with pytest.raises(TypeError, match="^key: a key cannot be of type 'object'$"):
+        db.update({object(): 1})
+    with pytest.raises(TypeError, match=r"^key at \['x'\]\['a'\]\[0\]: NaN cannot be a key"):
+        db["x"] = {"a": [{math.nan: 1}]}
+    with pytest.raises(TypeError, match=r"^key at \['x'\]\[0\]: a key cannot be of type 'object'$"):
+        db.alter("x", lambda _: [{object(): 1}], default=0)
+    with pytest.raises(TypeError, match="^key: NaN cannot be a key"):
+        db.update({math.nan: 1})
+    with pytest.raises(ValueError, match=r"^key at \['x'\]: a key has at most 65536 bytes"):
+        db["x"] = {"k" * 70_000: 1}
+    with pytest.raises(TypeError, match="^a key cannot be of type 'object'$"):
+        db[object()] = 1
+
+
+def test_text_that_is_no_unicode_says_where_it_was_met(db):
+    odd = os.fsdecode(b"odd\xff")
+    for data, where in (([{"name": odd}], "value at ['x'][0]['name']"), ([{odd: 1}], "key at ['x'][0]"),
+                        ([type("Name", (str,), {})(odd)], "value at ['x'][0]")):
+        with pytest.raises(UnicodeEncodeError) as raised:
+            db["x"] = data
+        assert str(raised.value).endswith(f"in position 3: surrogates not allowed ({where})")
+    with pytest.raises(UnicodeEncodeError):
+        db["x"] = odd
+    assert "x" not in db
 
 
 def test_keys_and_values_over_their_limits_are_value_errors(mapping):

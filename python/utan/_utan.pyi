@@ -12,6 +12,7 @@ _K = TypeVar("_K")
 _V = TypeVar("_V")
 _T = TypeVar("_T")
 _Path = str | list[Any] | tuple[Any, ...]
+_Bound = _K | tuple[Any, ...] | None  # of keys that are tuples also the beginning of one
 
 __version__: str
 
@@ -83,8 +84,8 @@ class _Sorted(_Mapping[_K, _V]):
     def ceiling(self, key: _K, /) -> tuple[_K, _V]: ...
     def range(
         self,
-        low: _K | None = None,
-        high: _K | None = None,
+        low: _Bound[_K] = None,
+        high: _Bound[_K] = None,
         *,
         inclusive: tuple[bool, bool] = (True, False),
         prefix: str | bytes | None = None,
@@ -93,16 +94,16 @@ class _Sorted(_Mapping[_K, _V]):
     ) -> _Entries[tuple[_K, _V]]: ...
     def count_range(
         self,
-        low: _K | None = None,
-        high: _K | None = None,
+        low: _Bound[_K] = None,
+        high: _Bound[_K] = None,
         *,
         inclusive: tuple[bool, bool] = (True, False),
         prefix: str | bytes | None = None,
     ) -> int: ...
     def delete_range(
         self,
-        low: _K | None = None,
-        high: _K | None = None,
+        low: _Bound[_K] = None,
+        high: _Bound[_K] = None,
         *,
         inclusive: tuple[bool, bool] = (True, False),
         prefix: str | bytes | None = None,

@@ -244,7 +244,10 @@ class Opener {
     Result<std::unique_ptr<os::File>> opened =
         system_.open(lock_path(), os::Access::read_write, os::Creation::existing, 0);
     if (opened.code() == Code::not_found) return false;
-    if (!opened.ok()) return std::move(opened).error();
+    if (!opened.ok()) {
+      Error refusal = std::move(opened).error();
+      return writes() ? cannot_use_lock_file(std::move(refusal), path_) : std::move(refusal);
+    }
     session_->lock_file_ = std::move(opened).value();
     UTAN_ASSIGN(lock_status_, session_->lock_file_->status());
     if (lock_status_.size.value < format::coordination_size_min) return false;

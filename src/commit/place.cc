@@ -52,6 +52,11 @@ Error cannot_replace(Error refusal, const std::string& path) {
                                            folder_of(path));
 }
 
+Error cannot_use_lock_file(Error refusal, const std::string& path) {
+  return explained(std::move(refusal), ". This user may write " + path + ", but not its lock file, " + path +
+                                           "-lock: get the right to, or open it only to read it");
+}
+
 Error cannot_make_lock_file(Error refusal, const std::string& path) {
   return explained(std::move(refusal),
                    ". The lock file " + path +

@@ -22,6 +22,8 @@ std::string folder_of(const std::string& path);
 Error cannot_open(Error refusal, const std::string& path, bool for_writing);
 Error cannot_create(Error refusal, const std::string& path);
 Error cannot_replace(Error refusal, const std::string& path);
+// The data file may be written, the lock file not.
+Error cannot_use_lock_file(Error refusal, const std::string& path);
 // The lock file is missing or of no use, and another one cannot be made in the folder.
 Error cannot_make_lock_file(Error refusal, const std::string& path);
 // The lock file may not be used, and there are others who write.

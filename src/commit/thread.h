@@ -49,7 +49,9 @@ struct Leftovers {
   };
   std::vector<format::ObjectId> free_ids;  // for new containers
   std::vector<Orphan> orphans;
-  std::size_t orphans_due = 0;  // with so many it is time to see which of them can be removed
+  std::size_t orphans_due = 0;       // with so many it is time to see which of them can be removed
+  std::uint32_t orphans_writes = 0;  // of this thread since it looked at them
+  bool orphans_are_ready = false;    // some could be removed when it did, and were more than one write should remove
 };
 
 class Thread {

@@ -33,6 +33,13 @@ constexpr Portion small_portion{1, 16};
 constexpr std::size_t due_min = 16;
 constexpr std::size_t due_max = 256;
 constexpr std::uint64_t lines_per_due = 16;
+// After so many writes they are looked at although they are few: one may be large.
+constexpr std::uint32_t writes_due = 1024;
+// How many commits a write then adds to its own: more than come in meanwhile, but so few that it does not take much longer
+// than others. If that was not enough, the next write goes on, with twice as many, the next with three times, and so on:
+// containers may come in whole faster than a fixed number of entries for each write takes them apart.
+constexpr std::uint64_t usual_commits = 8;
+constexpr std::uint64_t most_commits = 1024;
 
 enum class Outcome : std::uint8_t {
   named,    // somebody names it again, or it is gone
@@ -153,14 +160,19 @@ Work work_off(Thread& thread, std::uint64_t commits_max) {
     if (!some.ok() || !some.value()) break;
     work.was_any = true;
   }
-  auto& orphans = thread.leftovers().orphans;
+  Leftovers& leftovers = thread.leftovers();
+  // While some are ready each write looks at them: then these are counted.
+  const bool are_ready = work.was_any && !ready.empty();
+  if (!are_ready || !leftovers.orphans_are_ready) leftovers.orphans_writes = 0;
+  leftovers.orphans_are_ready = are_ready;
+  auto& orphans = leftovers.orphans;
   orphans.insert(orphans.end(), ready.begin(), ready.end());
   // Those that are left are not looked at for every few that join them.
   // Where there are thousands of threads, the look at their pins takes longer than removing so few.
   const std::size_t due = std::max<std::size_t>(
       std::clamp(orphans.size(), due_min, due_max),
       thread.session().coordination().fixed().line_high.load(std::memory_order_relaxed) / lines_per_due);
-  thread.leftovers().orphans_due = orphans.size() + due;
+  leftovers.orphans_due = orphans.size() + due;
   return work;
 }
 
@@ -191,9 +203,11 @@ void after_write(commit::Attachment&, Thread& thread, std::span<const ObjectId> 
   if (!orphans.empty()) step(Step::orphan_left);
   for (const ObjectId id : orphans) leftovers.orphans.push_back({id, number});
   if (!orphans.empty()) step(Step::orphan_noted);
-  if (leftovers.orphans.size() < std::max(due_min, leftovers.orphans_due)) return;
-  // More than come in meanwhile, but not so many that one call takes much longer than others.
-  if (!work_off(thread, 8).was_any) thread.session().adopt_dead_sometimes();
+  const bool are_many = leftovers.orphans.size() >= std::max(due_min, leftovers.orphans_due);
+  const std::uint32_t writes = ++leftovers.orphans_writes;
+  if (!leftovers.orphans_are_ready && !are_many && writes < writes_due) return;
+  const std::uint64_t times = leftovers.orphans_are_ready ? 1 + writes : 1;
+  if (!work_off(thread, std::min(usual_commits * times, most_commits)).was_any) thread.session().adopt_dead_sometimes();
 } catch (const std::bad_alloc&) {
   // The commit is in: what cannot be noted for want of memory is left to a collection.
 }

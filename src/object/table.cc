@@ -262,6 +262,8 @@ Result<bool> Table::write(const Write& write) {
     return commit::named(std::move(changed).error(), attachment_->path());
   }
   if (left) return write_as_container(write);
+  if (*changed && !thread->leftovers().orphans.empty()) [[unlikely]]
+    after_write(*attachment_, *thread, {});
   return changed;
 }
 

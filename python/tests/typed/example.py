@@ -49,6 +49,9 @@ def main(path: str) -> None:
         log.update({datetime.datetime(2024, 1, day): f"day {day}" for day in (1, 2, 3)})
         assert list(newest(log, 2)) == ["day 3", "day 2"]
 
+        by_size: utan.Collection[tuple[int, str], None] = utan.Collection(db, {(2, "a"): None, (5, "b"): None})
+        assert by_size.count_range((3,)) == 1 and [key for key, _ in by_size.range(high=(3,))] == [(2, "a")]
+
         ids: utan.Table[int, bytes] = db.table("ids")
         was_added: bool = ids.add(7, b"seven")
         deep: Any = db["counts"]["auk"]  # of the store itself nobody can know
