@@ -395,6 +395,40 @@ TEST_F(Damaged, NoWholeCheckpoint) {
   expect_damage(Code::corruption, "no checkpoint");
 }
 
+// Older ones are whole, but what they need has been freed.
+TEST_F(Damaged, TheNewestSlotAfterACleanClose) {
+  put_in(path_, "k", "w");
+  put_in(path_, "k", "v");
+  whole_ = content_of(path_);
+  const std::uint64_t newest = checkpoint_of(path_).number;
+  EXPECT_EQ(header_of(path_).clean_number, newest);
+  std::uint64_t slot_count = 0;
+  for (std::uint64_t i = 0; i < format::checkpoint_slot_count; ++i) {
+    const std::uint64_t at = format::slot_offset(i).value;
+    const std::uint64_t number = read_at<format::CheckpointSlot>(path_, at).number;
+    slot_count += number != 0 ? 1 : 0;
+    if (number == newest) spoil(at + offsetof(format::CheckpointSlot, time_ns));
+  }
+  EXPECT_GT(slot_count, 1U);
+  expect_damage(Code::corruption, "closed at");
+}
+
+// The other copy is of the clean close before: what it says of bitmaps is not believed.
+TEST_F(Damaged, TheNewestHeaderAfterAKill) {
+  killed_after(path_, [](Store& store) {
+    auto table = test::open_table(store, "t");
+    test::put(*table, "synced", "yes");
+    ASSERT_TRUE(store.sync().ok());
+  });
+  const std::uint64_t sequence = header_of(path_).sequence;
+  spoil(format::header_copy_offset(sequence).value + offsetof(FileHeader, chunk_size));
+  ASSERT_EQ(header_of(path_).clean, 1U);
+  ::unlink(lock_path_.c_str());
+  EXPECT_EQ(get_from(path_, "synced"), "yes");
+  put_in(path_, "k", "w");
+  EXPECT_GT(header_of(path_).trusted_from, 0U);
+}
+
 TEST_F(Damaged, TheCommitOfTheCheckpoint) {
   spoil(checkpoint_of(path_).offset + offsetof(format::CommitBlock, object_table_root));
   expect_damage(Code::corruption, "checkpoint");

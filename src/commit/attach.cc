@@ -409,6 +409,10 @@ class Opener {
                                          " bytes, its last checkpoint had " + std::to_string(best.file_size) +
                                          take_a_copy);
     }
+    // What only older ones need has been freed since.
+    if (header_.clean != 0 && best.number < header_.clean_number)
+      return Error(Code::corruption, "the checkpoint that the store was closed at, number " +
+                                         std::to_string(header_.clean_number) + ", is damaged" + take_a_copy);
     CommitBlock block;
     std::memcpy(static_cast<void*>(&block), session_->data_map_->data() + best.offset, sizeof block);
     if (!is_whole_commit(block, best.number)) {
@@ -546,7 +550,8 @@ class Opener {
     header.own_inode = own_inode;
     header.incarnation = incarnation;
     header.incarnation_before = header_.incarnation;
-    const bool clean = header_.clean != 0;
+    // A newer checkpoint than that of the clean close: the copy of the header that said so is damaged.
+    const bool clean = header_.clean != 0 && (header_.clean_number == checkpoint.number || header_.clean_number == 0);
     header.number_floor =
         clean ? checkpoint.number + 1 : std::max(checkpoint.number, header_.number_floor) + recovery_jump;
     // It takes millions of crashes to come near it, or one who writes such a number into the file.

@@ -25,6 +25,7 @@ Result<void> fill_new(os::System& system, os::File& file, std::uint64_t chunk_si
   std::memcpy(header.magic, format::magic, sizeof header.magic);
   header.version = format::format_version;
   header.clean = 1;
+  header.clean_number = 1;
   header.store_id = {{random[0], random[1]}};
   header.incarnation = random[2];
   header.hash_seed = random[3];

@@ -269,6 +269,7 @@ Result<void> Session::close_cleanly(CommitNumber checkpointed) {
   Result<format::FileHeader> header = read_header();
   if (!header.ok()) return unlock(std::move(header).error());
   header->clean = 1;
+  header->clean_number = checkpointed.value;
   // What a damaged coordination file says would make the header one that is refused.
   header->chunk_size =
       std::clamp(fixed.chunk_size.load(std::memory_order_relaxed), format::chunk_size_min, format::chunk_size_max);

@@ -68,6 +68,7 @@ Result<void> Session::mark() {
   if (header.incarnation != fixed.header.incarnation || header.clean != 0) {
     header.incarnation = fixed.header.incarnation;
     header.clean = 0;
+    header.clean_number = 0;
     header.trusted_from = fixed.header.trusted_from;
     header.number_floor = fixed.header.number_floor;
     UTAN_TRY(write_header(header));

@@ -52,7 +52,7 @@ std::vector<Layout> layouts() {
        FIELD(FileHeader, hash_seed), FIELD(FileHeader, trusted_from), FIELD(FileHeader, chunk_size),
        FIELD(FileHeader, durability), FIELD(FileHeader, interval_ms), FIELD(FileHeader, created_ns),
        FIELD(FileHeader, sequence), FIELD(FileHeader, leaked_count_max), FIELD(FileHeader, number_floor),
-       FIELD(FileHeader, reserved),
+       FIELD(FileHeader, clean_number), FIELD(FileHeader, reserved),
        FIELD(FileHeader, checksum)}},
       {"CheckpointSlot", sizeof(CheckpointSlot), {FIELD(CheckpointSlot, magic), FIELD(CheckpointSlot, store_id),
        FIELD(CheckpointSlot, number), FIELD(CheckpointSlot, offset), FIELD(CheckpointSlot, file_size),

@@ -47,7 +47,8 @@ struct FileHeader {
   std::uint64_t
       leaked_count_max;        // blocks that killed processes may have left behind, at most, at the last clean close
   std::uint64_t number_floor;  // commits of the incarnation have at least this number; recovery goes on above it
-  std::uint64_t reserved[5];
+  std::uint64_t clean_number;  // if clean: of the commit that the store was closed at; 0: not known
+  std::uint64_t reserved[4];
   std::uint64_t checksum;  // XXH3 of everything before it
 };
 static_assert(sizeof(FileHeader) == 152 && offsetof(FileHeader, checksum) == 144);
