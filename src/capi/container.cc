@@ -542,6 +542,11 @@ utan_code utan_iterator_next(utan_iterator* iterator, utan_value* key, utan_valu
       if (value != nullptr) utan::capi::show_usual(found_value, value);
       return UTAN_OK;
     }
+    if ((*usual)->at_end()) {
+      clear(key);
+      clear(value);
+      return not_found();
+    }
   }
   return next_slowly(iterator, key, value);
 }

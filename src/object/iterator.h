@@ -32,23 +32,27 @@ class Iterator {
 
   // False at the end. `key`: of a list the index. What both refer to is valid until the next call.
   Result<bool> next(format::Value& key, format::Value& value);
-  // The usual case of next(), forward: text or numbers, under text in a dict or collection, or in a list. False: next() has to be
-  // asked.
+  // The usual case of next(), forward: text, numbers or booleans under text in a dict or collection, or numbers in a list.
+  // False: next() has to be asked.
   [[gnu::always_inline]] bool next_quickly(format::Value& key, format::Value& value) {
-    if (remaining_ <= 1 || reverse_ || !started_ || !snapshot_->is_usable()) [[unlikely]]
+    if (remaining_ == 0 || reverse_ || !snapshot_->is_usable()) [[unlikely]]
       return false;
+    const std::uint64_t step = started_ ? 1 : 0;
     if (items_) {
-      if (!items_->next_quickly(key, value)) [[unlikely]]
+      if (!items_->next_quickly(step, key, value)) [[unlikely]]
         return false;
     } else {
       const auto is_usual = [&value](const format::Word& word) { return format::from_usual_word(word, value); };
-      if (elements_->next_quickly(is_usual) == nullptr) return false;
+      if (elements_->next_quickly(step, is_usual) == nullptr) return false;
       key = format::Value::integer(static_cast<std::int64_t>(elements_->index()));
     }
+    started_ = true;
     --remaining_;
     // What is handed out as it was read is not read again by the caller.
     return format::is_text(value.tag) || snapshot_->was_usable();
   }
+  // Has next() nothing more to answer? False in a child as well, where it says why not.
+  bool at_end() const { return remaining_ == 0 && snapshot_->is_usable(); }
   // A container that next() has answered: of the store as it is now, or of the snapshot if that is what is gone over.
   // Code::gone: it has been removed since.
   Result<Loan> lend(format::ObjectId id) const;
