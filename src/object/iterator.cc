@@ -101,15 +101,15 @@ Result<void> Iterator::begin(const ObjectEntry& entry, const IteratorOptions& op
   }
   const Mapping mapping{type_, root};
   if (type_ == ContainerType::table && (bounded || reverse_)) return Error(Code::type, "a table has no order");
+  auto& items = over_.emplace<ItemCursor>(view, mapping);
   Ranks ranks;
   if (bounded) {
     UTAN_ASSIGN(ranks, ranks_of(view, mapping, options.range, hash_seed));
   } else {
-    UTAN_ASSIGN(const Count count, item_count(view, mapping));
+    UTAN_ASSIGN(const Count count, items.count());
     ranks.to = count.value;
   }
   const std::uint64_t start = ranks_wanted(ranks);
-  auto& items = over_.emplace<ItemCursor>(view, mapping);
   if (type_ == ContainerType::table) {
     UTAN_TRY(items.seek_first());
     for (std::uint64_t i = 0; i < start && items.valid(); ++i) UTAN_TRY(items.next());

@@ -122,6 +122,8 @@ class ItemCursor {
     key = format::Value{item.key_tag, 0, item.key, nullptr, 0};
     return true;
   }
+  // How many entries there are.
+  Result<Count> count();
   // Is it at an entry?
   bool valid() const { return valid_; }
   const Item& item() const { return item_; }
