@@ -34,14 +34,17 @@ class InputMaker {
       if (contents_only && &container == made_.data()) continue;
       UTAN_ASSIGN(container.id, edit_.ids().take());
     }
-    for (const Data::Item& item : data.items()) {
-      if (patience_.is_over()) [[unlikely]]
-        return interruption();
-      if (item.kind == Data::Kind::value && top_ != nullptr) [[likely]] {
-        UTAN_TRY(take(item));
-      } else {
-        UTAN_TRY(take_other(item));
+    for (std::span<const Data::Item> rest = data.items(); !rest.empty();) {
+      const std::span<const Data::Item> next = rest.first(std::min(rest.size(), items_per_question));
+      for (const Data::Item& item : next) {
+        if (item.kind == Data::Kind::value && top_ != nullptr) [[likely]] {
+          UTAN_TRY(take(item));
+        } else {
+          UTAN_TRY(take_other(item));
+        }
       }
+      rest = rest.subspan(next.size());
+      if (!rest.empty() && is_interrupted()) return interruption();
     }
     parts_.containers = made_.subspan(contents_only ? 1 : 0);
     return {};
@@ -302,6 +305,7 @@ class InputMaker {
   }
 
   static constexpr std::size_t few = 16;
+  static constexpr std::size_t items_per_question = 1024;
 
   Input& input_;
   Input::Parts& parts_;
