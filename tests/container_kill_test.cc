@@ -132,15 +132,16 @@ struct Places {
 }
 
 void expect_whole(Container& documents) {
-  auto iterator = object::Iterator::open(documents, {});
-  ASSERT_TRUE(iterator.ok()) << iterator.error().message();
+  object::Iterator iterator(documents);
+  const Result<void> opened = iterator.open({});
+  ASSERT_TRUE(opened.ok()) << opened.error().message();
   for (;;) {
     Value key;
     Value value;
-    const Result<bool> more = (*iterator)->next(key, value);
+    const Result<bool> more = iterator.next(key, value);
     ASSERT_TRUE(more.ok()) << more.error().message();
     if (!more.value()) break;
-    Result<Loan> lent = (*iterator)->lend(value.as_container());
+    Result<Loan> lent = iterator.lend(value.as_container());
     ASSERT_TRUE(lent.ok()) << lent.error().message();
     const std::unique_ptr<Container> document = Container::of(documents.attachment(), nullptr, std::move(*lent));
     std::set<std::string> numbers;

@@ -316,6 +316,42 @@ TEST_F(CppApi, IterationSeesOneInstant) {
   EXPECT_TRUE(moved != std::default_sentinel);
 }
 
+// First, last and in between: each is found by a way of its own.
+TEST_F(CppApi, IterationMeetsEachTypeAtEachPlace) {
+  const utan::Literal empty = utan::list();
+  const std::vector<utan::Input> values = {nullptr, false, true, 7, 2.5, "text", empty};
+  const std::vector<std::string> names = {"null", "false", "true", "7", "2.5", "text", "list"};
+  const auto name_of = [](const utan::Value& value) -> std::string {
+    if (value.is_null()) return "null";
+    if (value.type() == Type::boolean) return value.as_boolean() ? "true" : "false";
+    if (value.type() == Type::real) return value.as_real() == 2.5 ? "2.5" : "another real";
+    return value.is_container() ? "list" : text(value);
+  };
+  for (std::size_t first = 0; first < values.size(); ++first) {
+    for (std::size_t count = 0; count <= values.size(); ++count) {
+      utan::Dict dict = store().dict("d");
+      dict.clear();
+      utan::List list = store().list("l");
+      list.clear();
+      std::string expected;
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t which = (first + i) % values.size();
+        const std::string key(1, static_cast<char>('a' + i));
+        dict.set(key, values[which]);
+        list.append(values[which]);
+        expected += key + " " + names[which] + " ";
+      }
+      std::string found;
+      for (const auto& [key, value] : dict) found += key.str() + " " + name_of(value) + " ";
+      EXPECT_EQ(found, expected);
+      found.clear();
+      char key = 'a';
+      for (const utan::Value& value : list) found += key++ + (" " + name_of(value) + " ");
+      EXPECT_EQ(found, expected);
+    }
+  }
+}
+
 TEST_F(CppApi, TablesOfValues) {
   utan::ValueTable t = store().value_table("t");
   for (int i = 0; i < 1000; ++i) EXPECT_TRUE(t.add(i, utan::list({i})));

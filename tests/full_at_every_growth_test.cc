@@ -71,12 +71,13 @@ bool is_missing(const object::Store& store, const char* name) {
 // Calls `use(key, value)` for each.
 template <class Use>
 void each_item(const object::Container& container, Use&& use) {
-  const auto iterator = object::Iterator::open(container, {});
-  ASSERT_TRUE(iterator.ok()) << iterator.error().message();
+  object::Iterator iterator(container);
+  const Result<void> opened = iterator.open({});
+  ASSERT_TRUE(opened.ok()) << opened.error().message();
   Value key;
   Value value;
   for (;;) {
-    const Result<bool> more = (*iterator)->next(key, value);
+    const Result<bool> more = iterator.next(key, value);
     ASSERT_TRUE(more.ok()) << more.error().message();
     if (!*more) return;
     ASSERT_NO_FATAL_FAILURE(use(std::as_const(key), std::as_const(value)));

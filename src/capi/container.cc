@@ -38,7 +38,7 @@ void clear(utan_value* value) {
 utan_code hand_over_found(const Result<bool>& result, Loan loan, const utan_container* from, utan_value* out) {
   if (!result.ok()) return fail(result.error());
   if (!result.value()) return not_found();
-  if (out != nullptr) hand_over(std::move(loan), *from->container, out);
+  if (out != nullptr) hand_over(std::move(loan), from->container, out);
   return UTAN_OK;
 }
 
@@ -66,7 +66,7 @@ struct Handed {
 
 utan_code give(Result<std::unique_ptr<Container>> opened, utan_container** out) {
   if (!opened.ok()) return fail(opened.error());
-  *out = new utan_container{std::move(opened).value()};
+  *out = new utan_container{std::move(*opened.value())};
   return UTAN_OK;
 }
 
@@ -82,7 +82,7 @@ utan_code with_key(utan_container* container, const utan_value* key, Body&& body
     Given given;
     const Result<Value> value = given.value(key, nullptr);
     if (!value.ok()) return fail(value.error());
-    return body(*container->container, value.value());
+    return body(container->container, value.value());
   });
 }
 
@@ -101,9 +101,9 @@ template <class Body>
 utan_code with_value(utan_container* container, const utan_value* value, Body&& body) {
   return guarded([&]() -> utan_code {
     GivenInput given;
-    Result<Input*> input = given.input(value, container->container->attachment());
+    Result<Input*> input = given.input(value, container->container.attachment());
     if (!input.ok()) return fail(input.error());
-    return body(*container->container, *input.value());
+    return body(container->container, *input.value());
   });
 }
 
@@ -157,11 +157,11 @@ utan_code nearest(utan_container* container, Container::Where where, const Value
                   utan_value* value) {
   Loan key_loan;
   Loan value_loan;
-  const Result<bool> there = container->container->nearest(where, key, key_loan, value_loan);
+  const Result<bool> there = container->container.nearest(where, key, key_loan, value_loan);
   clear(found_key);
   clear(value);
   if (!there.ok() || !there.value()) return found(there);
-  hand_over_entry(std::move(key_loan), std::move(value_loan), *container->container, found_key, value);
+  hand_over_entry(std::move(key_loan), std::move(value_loan), container->container, found_key, value);
   return UTAN_OK;
 }
 
@@ -172,7 +172,7 @@ extern "C" {
 utan_code utan_root(utan_store* store, utan_container** container) {
   return guarded([&]() -> utan_code {
     *container = nullptr;
-    *container = new utan_container{store->store->root()};
+    *container = new utan_container{std::move(*store->store->root())};
     return UTAN_OK;
   });
 }
@@ -212,14 +212,14 @@ void utan_container_close(utan_container* container) { delete container; }
 utan_code utan_container_in(utan_container* container, utan_store* store, utan_container** out) {
   return guarded([&]() -> utan_code {
     *out = nullptr;
-    return give(store->store->view_of(*container->container), out);
+    return give(store->store->view_of(container->container), out);
   });
 }
 
-uint64_t utan_container_id(const utan_container* container) { return container->container->id().value; }
+uint64_t utan_container_id(const utan_container* container) { return container->container.id().value; }
 
 uint32_t utan_container_type(const utan_container* container) {
-  return static_cast<std::uint32_t>(container->container->type());
+  return static_cast<std::uint32_t>(container->container.type());
 }
 
 utan_code utan_get(utan_container* container, const utan_value* key, utan_value* value) {
@@ -243,7 +243,7 @@ utan_code utan_contains(utan_container* container, const utan_value* key) {
 
 utan_code utan_count(utan_container* container, uint64_t* count) {
   return guarded([&]() -> utan_code {
-    const Result<Count> counted = container->container->count();
+    const Result<Count> counted = container->container.count();
     if (!counted.ok()) return fail(counted.error());
     *count = counted->value;
     return UTAN_OK;
@@ -349,20 +349,20 @@ utan_code utan_alter(utan_container* container, const utan_value* key, utan_chan
 }
 
 utan_code utan_clear(utan_container* container) {
-  return guarded([&] { return done(container->container->clear()); });
+  return guarded([&] { return done(container->container.clear()); });
 }
 
 utan_code utan_update(utan_container* container, const utan_data* data) {
   return guarded([&]() -> utan_code {
-    const Result<void> checked = utan::capi::check_store(*data, container->container->attachment());
-    return checked.ok() ? done(container->container->update(data->data)) : fail(checked.error());
+    const Result<void> checked = utan::capi::check_store(*data, container->container.attachment());
+    return checked.ok() ? done(container->container.update(data->data)) : fail(checked.error());
   });
 }
 
 utan_code utan_assign(utan_container* container, const utan_data* data) {
   return guarded([&]() -> utan_code {
-    const Result<void> checked = utan::capi::check_store(*data, container->container->attachment());
-    return checked.ok() ? done(container->container->assign(data->data)) : fail(checked.error());
+    const Result<void> checked = utan::capi::check_store(*data, container->container.attachment());
+    return checked.ok() ? done(container->container.assign(data->data)) : fail(checked.error());
   });
 }
 
@@ -392,9 +392,9 @@ utan_code utan_pop_last(utan_container* container, utan_value* key, utan_value* 
     clear(value);
     Loan key_loan;
     Loan value_loan;
-    const Result<bool> there = container->container->pop_last(key_loan, value_loan);
+    const Result<bool> there = container->container.pop_last(key_loan, value_loan);
     if (!there.ok() || !there.value()) return found(there);
-    hand_over_entry(std::move(key_loan), std::move(value_loan), *container->container, key, value);
+    hand_over_entry(std::move(key_loan), std::move(value_loan), container->container, key, value);
     return UTAN_OK;
   });
 }
@@ -404,7 +404,7 @@ utan_code utan_count_range(utan_container* container, const utan_range* range, u
     GivenRange given;
     const Result<utan::object::IteratorOptions> options = given.options(range);
     if (!options.ok()) return fail(options.error());
-    const Result<Count> counted = container->container->count_range(options->range);
+    const Result<Count> counted = container->container.count_range(options->range);
     if (!counted.ok()) return fail(counted.error());
     *count = counted->value;
     return UTAN_OK;
@@ -416,7 +416,7 @@ utan_code utan_delete_range(utan_container* container, const utan_range* range, 
     GivenRange given;
     const Result<utan::object::IteratorOptions> options = given.options(range);
     if (!options.ok()) return fail(options.error());
-    const Result<Count> deleted = container->container->delete_range(options->range);
+    const Result<Count> deleted = container->container.delete_range(options->range);
     if (!deleted.ok()) return fail(deleted.error());
     if (count != nullptr) *count = deleted->value;
     return UTAN_OK;
@@ -434,21 +434,21 @@ utan_code utan_append(utan_container* list, const utan_value* value) {
 utan_code utan_splice(utan_container* list, uint64_t index, uint64_t count, const utan_data* data) {
   return guarded([&]() -> utan_code {
     if (data != nullptr) {
-      const Result<void> checked = utan::capi::check_store(*data, list->container->attachment());
-      return checked.ok() ? done(list->container->splice(index, count, data->data)) : fail(checked.error());
+      const Result<void> checked = utan::capi::check_store(*data, list->container.attachment());
+      return checked.ok() ? done(list->container.splice(index, count, data->data)) : fail(checked.error());
     }
     utan::object::Data none;
     if (!none.begin(ContainerType::list).ok() || !none.end().ok()) return fail(Code::internal, "an empty list");
-    return done(list->container->splice(index, count, none));
+    return done(list->container.splice(index, count, none));
   });
 }
 
 utan_code utan_splice_unchanged(utan_container* list, const utan_container* seen, uint64_t index, uint64_t count,
                                 const utan_data* data) {
   return guarded([&]() -> utan_code {
-    const Result<void> checked = utan::capi::check_store(*data, list->container->attachment());
+    const Result<void> checked = utan::capi::check_store(*data, list->container.attachment());
     if (!checked.ok()) return fail(checked.error());
-    return found(list->container->splice_unchanged(*seen->container, index, count, data->data));
+    return found(list->container.splice_unchanged(seen->container, index, count, data->data));
   });
 }
 
@@ -462,7 +462,7 @@ utan_code utan_get_at(utan_container* container, const utan_value* keys, size_t 
     const Result<std::span<const Value>> path = given.path(keys, key_count);
     if (!path.ok()) return fail(path.error());
     Loan loan;
-    const Result<bool> there = container->container->get_at(path.value(), loan);
+    const Result<bool> there = container->container.get_at(path.value(), loan);
     return hand_over_found(there, std::move(loan), container, value);
   });
 }
@@ -483,10 +483,9 @@ utan_code utan_iterate(utan_container* container, const utan_range* range, utan_
     GivenRange given;
     const Result<utan::object::IteratorOptions> options = given.options(range);
     if (!options.ok()) return fail(options.error());
-    Result<std::unique_ptr<Iterator>> opened = Iterator::open(*container->container, options.value());
-    if (!opened.ok()) return fail(opened.error());
     auto out = std::make_unique<utan_iterator>();
-    out->over = std::move(opened).value();
+    const Result<void> opened = out->over.emplace<Iterator>(container->container).open(options.value());
+    if (!opened.ok()) return fail(opened.error());
     *iterator = out.release();
     return UTAN_OK;
   });
@@ -509,7 +508,7 @@ utan_code utan_iterate(utan_container* container, const utan_range* range, utan_
       if (value != nullptr) utan::capi::show(Value::binary(found_value), none, value);
       return UTAN_OK;
     }
-    Iterator& over = *std::get<std::unique_ptr<Iterator>>(iterator->over);
+    auto& over = std::get<Iterator>(iterator->over);
     Value found_key;
     Value found_value;
     const Result<bool> more = over.next(found_key, found_value);
@@ -533,14 +532,19 @@ utan_code utan_iterate(utan_container* container, const utan_range* range, utan_
 }
 
 utan_code utan_iterator_next(utan_iterator* iterator, utan_value* key, utan_value* value) {
-  if (auto* const usual = std::get_if<std::unique_ptr<Iterator>>(&iterator->over);
-      usual != nullptr && iterator->tuples.empty()) [[likely]] {
+  if (auto* const usual = std::get_if<Iterator>(&iterator->over); usual != nullptr && iterator->tuples.empty())
+      [[likely]] {
     Value found_key;
     Value found_value;
-    if ((*usual)->next_quickly(found_key, found_value)) [[likely]] {
+    if (usual->next_quickly(found_key, found_value)) [[likely]] {
       if (key != nullptr) utan::capi::show_usual(found_key, key);
       if (value != nullptr) utan::capi::show_usual(found_value, value);
       return UTAN_OK;
+    }
+    if (usual->at_end()) {
+      clear(key);
+      clear(value);
+      return not_found();
     }
   }
   return next_slowly(iterator, key, value);
@@ -553,7 +557,7 @@ utan_code utan_to_json(utan_container* container, uint32_t indent, char** text, 
     *text = nullptr;
     utan::object::JsonOptions options;
     options.indent = indent;
-    const Result<std::string> written = container->container->to_json(options);
+    const Result<std::string> written = container->container.to_json(options);
     if (!written.ok()) return fail(written.error());
     auto* const copy = static_cast<char*>(std::malloc(written->size() + 1));
     if (copy == nullptr) return fail(Code::memory, "no memory for the text");

@@ -38,7 +38,7 @@ utan_code utan_data_add(utan_data* data, const utan_value* value) {
     if (!plain.ok()) return fail(plain.error());
     if (plain->tag != utan::format::Tag::container) return done(data->data.add(plain.value()));
     // Held from before it is named here, also where a snapshot had it: from then on this is a way to it.
-    utan::object::Container& container = *value->container->container;
+    utan::object::Container& container = value->container->container;
     Result<utan::object::Hold> hold = utan::object::Hold::take(container.attachment(), container.id());
     if (!hold.ok()) return fail(hold.error());
     data->holds.push_back(std::move(hold).value());

@@ -29,7 +29,7 @@ struct utan_store {
   std::unique_ptr<utan::object::Store> store;
 };
 struct utan_container {
-  std::unique_ptr<utan::object::Container> container;
+  utan::object::Container container;
 };
 struct utan_table {
   std::unique_ptr<utan::object::Table> table;
@@ -43,7 +43,7 @@ struct utan_data {
 };
 struct utan_iterator {
   // Over a table of bytes, or over any container.
-  std::variant<std::unique_ptr<utan::object::Cursor>, std::unique_ptr<utan::object::Iterator>> over;
+  std::variant<std::unique_ptr<utan::object::Cursor>, utan::object::Iterator> over;
   utan::capi::Tuples tuples;  // of the present key
 };
 

@@ -73,7 +73,7 @@ Result<Value> Given::value_of_other(const utan_value* given, const commit::Attac
   if (given == nullptr) return Error(Code::invalid, "a value is missing: null was passed");
   if (given->type == UTAN_CONTAINER) {
     if (given->container == nullptr) return Error(Code::invalid, "a value is a container, but there is none");
-    const object::Container& container = *given->container->container;
+    const object::Container& container = given->container->container;
     if (attachment != nullptr && &container.attachment() != attachment)
       return Error(Code::invalid, "a container of " + container.attachment().path() +
                                       " cannot be named in another store: copy its contents");
@@ -118,7 +118,17 @@ namespace {
       return tree::Quick::unusual;
     }
   }
-  return container->container->get_quickly({path, key_count}, found);
+  return container->container.get_quickly({path, key_count}, found);
+}
+
+// A handle of its own for a container; `hold` empty: a snapshot protects it.
+void hand_over_container(commit::Attachment& attachment, const std::shared_ptr<object::SnapshotPin>& snapshot,
+                         format::ObjectId id, format::ContainerType type, object::Hold hold, utan_value* out) {
+  auto* const handle = new utan_container{object::Container(attachment, snapshot, id, type, std::move(hold))};
+  *out = utan_value{};
+  out->container = handle;
+  out->type = UTAN_CONTAINER;
+  out->reserved[1] = value_handle;
 }
 
 // A handle for the container that was found, whose pin is let go of. What does not go well is unusual.
@@ -139,7 +149,7 @@ namespace {
     const format::ObjectId id = found.value.as_container();
     Result<object::Hold> hold = object::Hold::take(from.attachment(), id);
     if (!hold.ok()) return unusual;
-    hand_over(Loan::container(id, found.type, std::move(hold).value()), from, value);
+    hand_over_container(from.attachment(), nullptr, id, found.type, std::move(hold).value(), value);
     return UTAN_OK;
   });
 }
@@ -159,7 +169,7 @@ utan_code get_quickly(const utan_container* container, const utan_value* keys, s
     case tree::Quick::found:
       break;
   }
-  if (found.value.tag == Tag::container) return lend_container(*container->container, found, value);
+  if (found.value.tag == Tag::container) return lend_container(container->container, found, value);
   if (format::is_text(found.value.tag) || !object::has_bytes(found.value)) [[likely]] {
     show_usual(found.value, value);
   } else {
@@ -217,15 +227,14 @@ void hand_over(Loan loan, const object::Container& from, utan_value* out) {
 
 void hand_over(Loan loan, commit::Attachment& attachment, const std::shared_ptr<object::SnapshotPin>& snapshot,
                utan_value* out) {
+  if (loan.value().tag == Tag::container)
+    return hand_over_container(attachment, snapshot, loan.value().as_container(), loan.type(), loan.take_hold(), out);
   // Whole or not at all: there may be no memory.
   utan_value shown;
   Tuples tuples;
   show(loan.value(), tuples, &shown);
   unsigned pin;
-  if (loan.value().tag == Tag::container) {
-    shown.container = new utan_container{object::Container::of(attachment, snapshot, std::move(loan))};
-    shown.reserved[1] = value_handle;
-  } else if (commit::Thread* const thread = loan.take_pin(pin); thread != nullptr) {
+  if (commit::Thread* const thread = loan.take_pin(pin); thread != nullptr) {
     shown.reserved[0] = reinterpret_cast<std::uint64_t>(thread);
     shown.reserved[1] = value_pinned | (std::uint64_t{pin} << 8);
   } else if (loan.owns()) {

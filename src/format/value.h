@@ -85,10 +85,14 @@ constexpr bool is_eight_bytes(Tag tag) {
   return tag == Tag::integer || tag == Tag::real || tag == Tag::datetime || tag == Tag::datetime_utc;
 }
 
-// from_payload of text, numbers and datetimes. False: that one has to be asked.
+// from_payload of text, numbers, datetimes and booleans. False: that one has to be asked.
 [[gnu::always_inline]] inline bool from_usual_payload(Tag tag, std::span<const std::byte> bytes, Value& out) {
   if (is_text(tag)) {
     out = Value{tag, 0, bytes, nullptr, 0};
+    return true;
+  }
+  if (tag == Tag::boolean && bytes.size() == 1 && std::to_integer<unsigned>(bytes[0]) <= 1) {
+    out = Value::boolean(bytes[0] != std::byte{0});
     return true;
   }
   if (!is_eight_bytes(tag) || bytes.size() != sizeof out.bits) [[unlikely]]

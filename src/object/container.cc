@@ -71,7 +71,7 @@ Container::Container(Attachment& attachment, std::shared_ptr<SnapshotPin> snapsh
 Container::~Container() {
   hold_.release();
   snapshot_.reset();
-  Attachment::close_quietly(attachment_);
+  if (attachment_ != nullptr) Attachment::close_quietly(attachment_);
 }
 
 Result<std::unique_ptr<Container>> Container::open(Attachment& attachment, std::shared_ptr<SnapshotPin> snapshot,

@@ -54,6 +54,13 @@ class Container {
   Container(commit::Attachment& attachment, std::shared_ptr<SnapshotPin> snapshot, format::ObjectId id,
             ContainerType type, Hold hold);
   ~Container();
+  // What is moved away from may only be destroyed.
+  Container(Container&& other) noexcept
+      : attachment_(std::exchange(other.attachment_, nullptr)),
+        snapshot_(std::move(other.snapshot_)),
+        id_(other.id_),
+        type_(other.type_),
+        hold_(std::move(other.hold_)) {}
   Container(const Container&) = delete;
   Container& operator=(const Container&) = delete;
 

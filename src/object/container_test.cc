@@ -348,14 +348,15 @@ class ContainerTest : public ::testing::Test {
     options.reverse = true;
     options.skip = random_() % 3;
     options.limit = 1 + random_() % 5;
-    auto iterator = object::Iterator::open(container, options);
-    ASSERT_TRUE(iterator.ok()) << iterator.error().message();
+    object::Iterator iterator(container);
+    const Result<void> opened = iterator.open(options);
+    ASSERT_TRUE(opened.ok()) << opened.error().message();
     auto wanted = at_or_after;
     for (std::uint64_t i = 0; i < options.skip && wanted != node.entries.begin(); ++i) --wanted;
     for (std::uint64_t i = 0;; ++i) {
       Value key;
       Value value;
-      const Result<bool> more = (*iterator)->next(key, value);
+      const Result<bool> more = iterator.next(key, value);
       EXPECT_DONE(more);
       ASSERT_EQ(more.value(), i < options.limit && wanted != node.entries.begin());
       if (!more.value()) break;

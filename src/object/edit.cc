@@ -23,7 +23,7 @@ void Ids::give_back() noexcept {
   // No commit used them. Where there is no memory to note that, they stay unused until a collection.
   try {
     auto& free_ids = thread_->leftovers().free_ids;
-    free_ids.insert(free_ids.end(), ids_.begin(), ids_.end());
+    for (std::size_t i = used_; i < ids_.size(); ++i) free_ids.push_back(ObjectId{ids_[i]});
     step(Step::ids_given_back);
   } catch (const std::bad_alloc&) {
   }
@@ -33,7 +33,7 @@ Result<ObjectId> Ids::take() {
   if (next_ == ids_.size()) {
     auto& free_ids = thread_->leftovers().free_ids;
     if (!free_ids.empty()) {
-      ids_.push_back(free_ids.back());
+      ids_.push_back(free_ids.back().value);
       free_ids.pop_back();
     } else {
       // C5: indices come from a counter; index 0 is the root's.
@@ -44,10 +44,10 @@ Result<ObjectId> Ids::take() {
       } while (index == 0);
       if (index > format::object_index_max) return Error(Code::too_large, "the store is full of containers");
       step(Step::id_taken);
-      ids_.push_back(ObjectId::make(index, 1));
+      ids_.push_back(ObjectId::make(index, 1).value);
     }
   }
-  return ids_[next_++];
+  return ObjectId{ids_[next_++]};
 }
 
 // --- Containers --------------------------------------------------------------------------------------------------------

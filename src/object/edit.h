@@ -11,7 +11,6 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <memory_resource>
 #include <new>
 #include <span>
 #include <utility>
@@ -19,6 +18,7 @@
 
 #include "base/near_memory.h"
 #include "base/result.h"
+#include "base/small_list.h"
 #include "base/types.h"
 #include "commit/thread.h"
 #include "format/key.h"
@@ -36,7 +36,7 @@ class Ids {
  public:
   explicit Ids(commit::Thread& thread) : thread_(&thread) {}
   ~Ids() {
-    if (!ids_.empty()) [[unlikely]]
+    if (used_ != ids_.size()) [[unlikely]]
       give_back();
   }
   Ids(const Ids&) = delete;
@@ -49,21 +49,25 @@ class Ids {
   // The next attempt begins: the same names again.
   void begin_attempt() { next_ = kept_; }
   // The commit is in, with all names taken by its attempt.
-  void used() {
-    if (next_ != 0) ids_.erase(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(next_));
-    next_ = kept_ = 0;
-  }
+  void used() { used_ = kept_ = next_; }
 
  private:
   void give_back() noexcept;
 
   commit::Thread* thread_;
-  std::vector<format::ObjectId> ids_;
+  SmallList<std::uint64_t, 8> ids_;
+  std::size_t used_ = 0;  // of them, by commits that are in
   std::size_t next_ = 0;
   std::size_t kept_ = 0;
 };
 
 class Edit;
+
+// A container to be made, with what its entry is to be.
+struct NewContainer {
+  format::ObjectId id;
+  format::ObjectEntry entry;
+};
 
 // A value to be stored: a plain one, a container by its id, or data of which containers are to be made.
 class Input {
@@ -100,10 +104,10 @@ class Input {
   struct Parts {
     Parts() {}                // the memory is not set to zero
     NearMemory<4096> memory;  // for all of them, and for what the items refer to and the data does not have
-    std::pmr::vector<NewItem> items{memory.resource()};
-    std::pmr::vector<format::Word> words{memory.resource()};
-    std::pmr::vector<std::pair<format::ObjectId, format::ObjectEntry>> containers{memory.resource()};  // new ones
-    std::pmr::vector<format::ObjectId> links{memory.resource()};  // to those that were there
+    std::span<const NewItem> items;
+    std::span<const format::Word> words;
+    std::span<const NewContainer> containers;
+    std::vector<format::ObjectId> links;  // to those that were there
   };
 
   Parts& make_parts() { return *(parts_ = new (parts_room_) Parts); }

@@ -1,9 +1,9 @@
 // Input: data becomes containers.
 #include <algorithm>
 #include <array>
-#include <memory_resource>
+#include <memory>
+#include <span>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -23,47 +23,44 @@ using format::Value;
 // Goes over data once, front to back: a container is built when it ends, from what was collected since it began.
 class InputMaker {
  public:
-  InputMaker(Input& input, Edit& edit)
-      : input_(input), parts_(input.make_parts()), edit_(edit), memory_(parts_.memory.resource()) {}
+  InputMaker(Input& input, Edit& edit) : input_(input), parts_(input.make_parts()), edit_(edit) {}
 
   Result<void> run(const Data& data, bool contents_only) {
     contents_only_ = contents_only;
-    ids_.resize(data.container_count());
-    counts_.resize(ids_.size());
-    parts_.containers.reserve(ids_.size());
-    roots_.reserve(ids_.size());
-    open_.reserve(std::min<std::size_t>(ids_.size(), few));
-    // The outermost one has no name if only what is in it is wanted.
-    for (std::size_t i = contents_only ? 1 : 0; i < ids_.size(); ++i) {
-      UTAN_ASSIGN(ids_[i], edit_.ids().take());
-      if (ids_.size() > few) numbers_.emplace(ids_[i].value, i);
+    made_ = {parts_.memory.room_for<NewContainer>(data.container_count()), data.container_count()};
+    for (NewContainer& container : made_) {
+      std::construct_at(&container);
+      // The outermost one has no name if only what is in it is wanted.
+      if (contents_only && &container == made_.data()) continue;
+      UTAN_ASSIGN(container.id, edit_.ids().take());
     }
-    for (const Data::Item& item : data.items()) {
-      if (patience_.is_over()) [[unlikely]]
-        return interruption();
-      if (item.kind == Data::Kind::value && !open_.empty()) [[likely]] {
-        UTAN_TRY(take(item));
-      } else {
-        UTAN_TRY(take_other(item));
+    for (std::span<const Data::Item> rest = data.items(); !rest.empty();) {
+      const std::span<const Data::Item> next = rest.first(std::min(rest.size(), items_per_question));
+      for (const Data::Item& item : next) {
+        if (item.kind == Data::Kind::value && top_ != nullptr) [[likely]] {
+          UTAN_TRY(take(item));
+        } else {
+          UTAN_TRY(take_other(item));
+        }
       }
+      rest = rest.subspan(next.size());
+      if (!rest.empty() && is_interrupted()) return interruption();
     }
-    for (const auto& [number, entry] : roots_) {
-      ObjectEntry counted = entry;
-      counted.links = counts_[number];
-      parts_.containers.emplace_back(ids_[number], counted);
-    }
+    parts_.containers = made_.subspan(contents_only ? 1 : 0);
     return {};
   }
 
  private:
+  // A container that has begun: as many entries or elements as it is said to have find room.
   struct Open {
-    Open(ContainerType type_given, std::uint32_t number_given, std::pmr::memory_resource* memory)
-        : type(type_given), number(number_given), items(memory), words(memory) {}
+    Open* outer;
     ContainerType type;
     std::uint32_t number;
-    bool has_key = false;  // the last item lacks its value
-    std::pmr::vector<NewItem> items;
-    std::pmr::vector<format::Word> words;
+    bool has_key = false;         // the last item lacks its value
+    bool has_containers = false;  // among the values of keys
+    NewItem* items = nullptr;
+    format::Word* words = nullptr;
+    std::size_t count = 0;
   };
 
   // The payload of a value that is no tuple. It lies where the data has it.
@@ -77,78 +74,88 @@ class InputMaker {
     return {item.tag, std::as_bytes(std::span(&item.word, 1))};
   }
 
-  static void set_value(NewItem& item, const Payload& payload) {
-    item.value_tag = payload.tag;
-    item.value = payload.bytes;
-  }
+  static Payload payload_of(const ObjectId& id) { return {Tag::container, std::as_bytes(std::span(&id.value, 1))}; }
 
   // The next element, key, or value of a key.
   Result<void> take(const Data::Item& item) {
-    Open& open = open_.back();
-    if (open.type == ContainerType::list) return take_element(open, payload_of(item));
+    Open& open = *top_;
+    if (open.type == ContainerType::list) {
+      const format::Word word = format::Word::make(format::WordKind::integer, item.word);
+      if (item.tag != Tag::integer || word.signed_payload() != static_cast<std::int64_t>(item.word))
+        return take_element(payload_of(item));
+      std::construct_at(&open.words[open.count++], word);
+      return {};
+    }
     if (open.has_key) {
-      open.has_key = false;
-      set_value(open.items.back(), payload_of(item));
+      set_value(payload_of(item));
       return {};
     }
     open.has_key = true;
-    NewItem& next = open.items.emplace_back();
     if (format::is_text(item.tag)) [[likely]] {
-      next.key_tag = item.tag;
-      next.key = payload_of(item).bytes;
+      std::construct_at(&open.items[open.count++], NewItem{item.tag, payload_of(item).bytes, Tag::null, {}});
       return {};
     }
     const Value value = item.value();
     UTAN_ASSIGN(const format::EncodedKey key, keys_.encode(value));
-    next.key_tag = key.tag;
-    next.key = key.bytes.data() == value.bytes.data() ? key.bytes : parts_.memory.keep(key.bytes);
+    Bytes bytes = key.bytes;
+    if (bytes.data() != value.bytes.data()) {
+      auto* const kept = parts_.memory.room_for<std::byte>(bytes.size());
+      std::ranges::copy(bytes, kept);
+      bytes = {kept, bytes.size()};
+    }
+    std::construct_at(&open.items[open.count++], NewItem{key.tag, bytes, Tag::null, {}});
     return {};
   }
 
-  Result<void> take_element(Open& open, const Payload& payload) {
-    if (payload.tag == Tag::container) count(container_in(payload.bytes));
+  // The value of the last key.
+  void set_value(const Payload& payload) {
+    top_->has_key = false;
+    top_->has_containers = top_->has_containers || payload.tag == Tag::container;
+    NewItem& item = top_->items[top_->count - 1];
+    item.value_tag = payload.tag;
+    item.value = payload.bytes;
+  }
+
+  Result<void> take_element(const Payload& payload) {
+    if (payload.tag == Tag::container) count(payload);
     UTAN_ASSIGN(const format::Word word, edit_.make_word(payload));
-    open.words.push_back(word);
+    std::construct_at(&top_->words[top_->count++], word);
     return {};
   }
 
   // A container begins or ends, stands here once more, or a single value is all there is.
   Result<void> take_other(const Data::Item& item) {
     switch (item.kind) {
-      case Data::Kind::begin: {
-        Open& open = open_.emplace_back(item.type, item.number, memory_);
+      case Data::Kind::begin:
+        top_ = std::construct_at(parts_.memory.room_for<Open>(1), Open{top_, item.type, item.number});
         if (item.type == ContainerType::list) {
-          open.words.reserve(item.size);
+          top_->words = parts_.memory.room_for<format::Word>(item.size);
         } else {
-          open.items.reserve(item.size);
+          top_->items = parts_.memory.room_for<NewItem>(item.size);
         }
         return {};
-      }
       case Data::Kind::end:
         return close();
       case Data::Kind::part:
         if (contents_only_ && item.number == 0)
           return Error(Code::invalid, "data that refers to itself can be stored whole, not merged into a container");
-        return take_container(ids_[item.number]);
+        return take_container(payload_of(made_[item.number].id));
       default:
-        if (item.tag == Tag::container) return take_container(format::ObjectId{item.word});
+        if (item.tag == Tag::container) return take_container(payload_of(item));
         input_.payload_ = payload_of(item);
         return {};
     }
   }
 
   // A container that is an element, the value of a key, or the whole.
-  Result<void> take_container(ObjectId id) {
-    const Payload payload{Tag::container, parts_.memory.keep(std::as_bytes(std::span(&id.value, 1)))};
-    if (!open_.empty()) {
-      Open& open = open_.back();
-      if (open.type == ContainerType::list) return take_element(open, payload);
-      open.has_key = false;
-      set_value(open.items.back(), payload);
+  Result<void> take_container(const Payload& payload) {
+    if (top_ == nullptr) {
+      count(payload);
+      input_.payload_ = payload;
       return {};
     }
-    count(id);
-    input_.payload_ = payload;
+    if (top_->type == ContainerType::list) return take_element(payload);
+    set_value(payload);
     return {};
   }
 
@@ -169,7 +176,7 @@ class InputMaker {
   static Ranked rank(const NewItem& item) { return {format::head_of_key(key_of(item)), &item}; }
 
   // In order, and of equal keys the last value with the first spelling, as in a dict.
-  Result<void> put_in_order(std::pmr::vector<NewItem>& items) {
+  Result<void> put_in_order(std::span<NewItem>& items) {
     if (items.size() <= few) {
       put_few_in_order(items);
       return {};
@@ -186,7 +193,7 @@ class InputMaker {
 
   // Sorts parts that lie in the processor's cache, and merges them, so that one may give up in between. Ranks are moved, which
   // are a quarter of an item; of equal keys the earlier item is first.
-  Result<void> sort(std::pmr::vector<NewItem>& items) {
+  Result<void> sort(std::span<NewItem>& items) {
     constexpr std::size_t part_size = 1 << 14;
     const auto is_before = [](const Ranked& a, const Ranked& b) {
       const int order = a.compare(b);
@@ -208,20 +215,19 @@ class InputMaker {
         std::inplace_merge(at(begin), at(begin + size), at(begin + 2 * size), is_before);
       }
     }
-    std::pmr::vector<NewItem> sorted(memory_);
-    sorted.reserve(items.size());
-    for (const Ranked& one : ranked) {
+    auto* const sorted = parts_.memory.room_for<NewItem>(items.size());
+    for (std::size_t i = 0; i < items.size(); ++i) {
       if (patience_.is_over()) [[unlikely]]
         return interruption();
-      sorted.push_back(*one.item);
+      std::construct_at(sorted + i, *ranked[i].item);
     }
-    items = std::move(sorted);
+    items = {sorted, items.size()};
     merge_equal(items);
     return {};
   }
 
   // A document's fields, by insertion.
-  void put_few_in_order(std::pmr::vector<NewItem>& items) {
+  void put_few_in_order(std::span<NewItem>& items) {
     std::array<Ranked, few> ranked;
     bool in_order = true;
     bool has_equal = false;
@@ -238,15 +244,14 @@ class InputMaker {
       ranked[at] = next;
     }
     if (!in_order) {
-      std::pmr::vector<NewItem> sorted(memory_);
-      sorted.reserve(items.size());
-      for (std::size_t i = 0; i < items.size(); ++i) sorted.push_back(*ranked[i].item);
-      items = std::move(sorted);
+      auto* const sorted = parts_.memory.room_for<NewItem>(items.size());
+      for (std::size_t i = 0; i < items.size(); ++i) std::construct_at(sorted + i, *ranked[i].item);
+      items = {sorted, items.size()};
     }
     if (has_equal) merge_equal(items);
   }
 
-  static void merge_equal(std::pmr::vector<NewItem>& items) {
+  static void merge_equal(std::span<NewItem>& items) {
     std::size_t kept = 0;
     for (const NewItem& item : items) {
       if (kept > 0 && rank(items[kept - 1]).compare(rank(item)) == 0) {
@@ -256,62 +261,58 @@ class InputMaker {
         items[kept++] = item;
       }
     }
-    items.resize(kept);
+    items = items.first(kept);
   }
 
   Result<void> close() {
-    Open open = std::move(open_.back());
-    open_.pop_back();
-    const bool outermost = open_.empty();
-    Offset root;
-    if (open.type != ContainerType::list) {
-      UTAN_TRY(put_in_order(open.items));
-      for (const NewItem& item : open.items) {
-        if (item.value_tag == Tag::container) count(container_in(item.value));
+    const Open& open = *top_;
+    const bool is_list = open.type == ContainerType::list;
+    std::span<NewItem> items(open.items, is_list ? 0 : open.count);
+    const std::span<const format::Word> words(open.words, is_list ? open.count : 0);
+    UTAN_TRY(put_in_order(items));
+    if (open.has_containers) {
+      for (const NewItem& item : items) {
+        if (item.value_tag == Tag::container) count({item.value_tag, item.value});
       }
     }
-    if (outermost && contents_only_) {
-      parts_.items = std::move(open.items);
-      parts_.words = std::move(open.words);
+    top_ = open.outer;
+    if (top_ == nullptr && contents_only_) {
+      parts_.items = items;
+      parts_.words = words;
       return {};
     }
-    if (open.type == ContainerType::list) {
-      UTAN_ASSIGN(root, tree::list_load(edit_.build(), open.words));
+    Offset root;
+    if (is_list) {
+      UTAN_ASSIGN(root, tree::list_load(edit_.build(), words));
     } else {
-      UTAN_ASSIGN(root, load_mapping(edit_.build(), open.type, open.items, edit_.hash_seed()));
+      UTAN_ASSIGN(root, load_mapping(edit_.build(), open.type, items, edit_.hash_seed()));
     }
-    const ObjectId id = ids_[open.number];
-    roots_.emplace_back(open.number, ObjectEntry{root.value, ObjectEntry::make_what(id.generation(), open.type), 0});
-    return take_container(id);
+    NewContainer& made = made_[open.number];
+    made.entry.root = root.value;
+    made.entry.what = ObjectEntry::make_what(made.id.generation(), open.type);
+    return take_container(payload_of(made.id));
   }
 
-  // Somebody names the container: one of those that are made, or one that was there.
-  void count(ObjectId id) {
-    std::size_t number = ids_.size();
-    if (ids_.size() <= few) {
-      number = static_cast<std::size_t>(std::ranges::find(ids_, id) - ids_.begin());
-    } else if (const auto known = numbers_.find(id.value); known != numbers_.end()) {
-      number = known->second;
-    }
-    if (number < ids_.size()) {
-      ++counts_[number];
+  // Somebody names the container: one of those that are made, whose id lies among them, or one that was there.
+  void count(const Payload& payload) {
+    const auto begin = reinterpret_cast<std::uintptr_t>(made_.data());
+    const auto distance = reinterpret_cast<std::uintptr_t>(payload.bytes.data()) - begin;
+    if (distance < made_.size_bytes()) {
+      ++made_[distance / sizeof(NewContainer)].entry.links;
     } else {
-      parts_.links.push_back(id);
+      parts_.links.push_back(container_in(payload.bytes));
     }
   }
 
   static constexpr std::size_t few = 16;
+  static constexpr std::size_t items_per_question = 1024;
 
   Input& input_;
   Input::Parts& parts_;
   Edit& edit_;
-  std::pmr::memory_resource* memory_;
   bool contents_only_ = false;
-  std::pmr::vector<ObjectId> ids_{memory_};  // by number
-  std::pmr::vector<Open> open_{memory_};
-  std::pmr::vector<std::pair<std::uint32_t, ObjectEntry>> roots_{memory_};
-  std::pmr::vector<std::uint32_t> counts_{memory_};         // by number: how often each new one is named
-  std::unordered_map<std::uint64_t, std::size_t> numbers_;  // by id, if there are many
+  std::span<NewContainer> made_;  // by number
+  Open* top_ = nullptr;           // the innermost that has not ended
   format::KeyBuffer keys_;
   Patience patience_;
 };

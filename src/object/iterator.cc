@@ -65,23 +65,21 @@ Result<Ranks> ranks_of(const heap::View& view, const Mapping& mapping, const Ran
   return out;
 }
 
-Result<std::unique_ptr<Iterator>> Iterator::open(const Container& container, const IteratorOptions& options) {
-  commit::Attachment& attachment = container.attachment();
-  std::unique_ptr<Iterator> out(new Iterator(container));
-  out->snapshot_ = container.snapshot();
-  if (out->snapshot_ == nullptr) {
-    UTAN_ASSIGN(out->snapshot_, SnapshotPin::take(attachment));
+Result<void> Iterator::open(const IteratorOptions& options) {
+  snapshot_ = own_snapshot_;
+  if (snapshot_ == nullptr) {
+    UTAN_ASSIGN(snapshot_, SnapshotPin::take(*attachment_));
   }
-  UTAN_TRY(out->snapshot_->usable());
-  UTAN_ASSIGN(commit::Session* const session, attachment.session());
-  const commit::Pinned& pinned = out->snapshot_->pinned();
+  UTAN_TRY(snapshot_->usable());
+  UTAN_ASSIGN(commit::Session* const session, attachment_->session());
+  const commit::Pinned& pinned = snapshot_->pinned();
   Result<void> begun = [&]() -> Result<void> {
-    UTAN_ASSIGN(const ObjectEntry entry, find_entry(pinned.view, pinned.objects(), container.id()));
-    return out->begin(entry, options, session->hash_seed());
+    UTAN_ASSIGN(const ObjectEntry entry, find_entry(pinned.view, pinned.objects(), id_));
+    return begin(entry, options, session->hash_seed());
   }();
-  UTAN_TRY(out->snapshot_->usable_until_now());
-  if (!begun.ok()) return commit::named(std::move(begun).error(), attachment.path());
-  return out;
+  UTAN_TRY(snapshot_->usable_until_now());
+  if (!begun.ok()) return commit::named(std::move(begun).error(), attachment_->path());
+  return {};
 }
 
 Result<void> Iterator::begin(const ObjectEntry& entry, const IteratorOptions& options, std::uint64_t hash_seed) {
@@ -89,34 +87,35 @@ Result<void> Iterator::begin(const ObjectEntry& entry, const IteratorOptions& op
   const Offset root{entry.root};
   const bool bounded = options.range.low || options.range.high || options.range.prefix;
   reverse_ = options.reverse;
-  Ranks ranks;
+  const auto ranks_wanted = [&](Ranks ranks) {
+    const std::uint64_t skipped = std::min(options.skip, ranks.count());
+    remaining_ = std::min(ranks.count() - skipped, options.limit);
+    return reverse_ ? ranks.to - 1 - skipped : ranks.from + skipped;
+  };
   if (type_ == ContainerType::list) {
     if (bounded) return Error(Code::type, "a list has no ranges of keys");
     UTAN_ASSIGN(const Count count, tree::list_count(view, root));
-    ranks.to = count.value;
-    elements_.emplace(view, root);
-  } else {
-    const Mapping mapping{type_, root};
-    if (type_ == ContainerType::table && (bounded || reverse_)) return Error(Code::type, "a table has no order");
-    if (bounded) {
-      UTAN_ASSIGN(ranks, ranks_of(view, mapping, options.range, hash_seed));
-    } else {
-      UTAN_ASSIGN(const Count count, item_count(view, mapping));
-      ranks.to = count.value;
-    }
-    items_.emplace(view, mapping);
+    const std::uint64_t start = ranks_wanted({0, count.value});
+    auto& elements = over_.emplace<tree::ListCursor>(view, root);
+    return remaining_ == 0 ? Result<void>{} : elements.seek(start);
   }
-  const std::uint64_t skipped = std::min(options.skip, ranks.count());
+  const Mapping mapping{type_, root};
+  if (type_ == ContainerType::table && (bounded || reverse_)) return Error(Code::type, "a table has no order");
+  auto& items = over_.emplace<ItemCursor>(view, mapping);
+  Ranks ranks;
+  if (bounded) {
+    UTAN_ASSIGN(ranks, ranks_of(view, mapping, options.range, hash_seed));
+  } else {
+    UTAN_ASSIGN(const Count count, items.count());
+    ranks.to = count.value;
+  }
+  const std::uint64_t start = ranks_wanted(ranks);
   if (type_ == ContainerType::table) {
-    UTAN_TRY(items_->seek_first());
-    for (std::uint64_t i = 0; i < skipped && items_->valid(); ++i) UTAN_TRY(items_->next());
-    remaining_ = std::min(ranks.count() - skipped, options.limit);
+    UTAN_TRY(items.seek_first());
+    for (std::uint64_t i = 0; i < start && items.valid(); ++i) UTAN_TRY(items.next());
     return {};
   }
-  remaining_ = std::min(ranks.count() - skipped, options.limit);
-  if (remaining_ == 0) return {};
-  const std::uint64_t start = reverse_ ? ranks.to - 1 - skipped : ranks.from + skipped;
-  return elements_ ? elements_->seek(start) : items_->seek_rank(start);
+  return remaining_ == 0 ? Result<void>{} : items.seek_rank(start);
 }
 
 Result<Value> Iterator::value_of(const Slot& slot) {
@@ -127,21 +126,22 @@ Result<Value> Iterator::value_of(const Slot& slot) {
 }
 
 Result<bool> Iterator::advance(Value& key, Value& value) {
-  if (elements_) {
+  if (auto* const elements = std::get_if<tree::ListCursor>(&over_)) {
     if (started_) {
-      UTAN_TRY(reverse_ ? elements_->previous() : elements_->next());
+      UTAN_TRY(reverse_ ? elements->previous() : elements->next());
     }
     started_ = true;
-    if (elements_->at_end()) return false;
-    UTAN_ASSIGN(const Slot slot, slot_of(snapshot_->pinned().view, elements_->word()));
-    key = Value::integer(static_cast<std::int64_t>(elements_->index()));
+    if (elements->at_end()) return false;
+    UTAN_ASSIGN(const Slot slot, slot_of(snapshot_->pinned().view, elements->word()));
+    key = Value::integer(static_cast<std::int64_t>(elements->index()));
     UTAN_ASSIGN(value, value_of(slot));
     return true;
   }
-  if (started_) UTAN_TRY(reverse_ ? items_->previous() : items_->next());
+  auto& items = std::get<ItemCursor>(over_);
+  if (started_) UTAN_TRY(reverse_ ? items.previous() : items.next());
   started_ = true;
-  if (!items_->valid()) return false;
-  const Item& item = items_->item();
+  if (!items.valid()) return false;
+  const Item& item = items.item();
   if (format::is_text(item.key_tag)) [[likely]] {
     key = Value{item.key_tag, 0, item.key, nullptr, 0};
   } else {

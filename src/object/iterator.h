@@ -9,6 +9,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <variant>
 
 #include "base/result.h"
 #include "format/key.h"
@@ -28,27 +29,39 @@ struct IteratorOptions {
 
 class Iterator {
  public:
-  static Result<std::unique_ptr<Iterator>> open(const Container& container, const IteratorOptions& options);
+  explicit Iterator(const Container& container)
+      : attachment_(&container.attachment()),
+        own_snapshot_(container.snapshot()),
+        id_(container.id()),
+        type_(container.type()) {}
+
+  // Once, before anything else.
+  Result<void> open(const IteratorOptions& options);
 
   // False at the end. `key`: of a list the index. What both refer to is valid until the next call.
   Result<bool> next(format::Value& key, format::Value& value);
-  // The usual case of next(), forward: text or numbers, under text in a dict or collection, or in a list. False: next() has to be
-  // asked.
+  // The usual case of next(), forward: text, numbers or booleans under text in a dict or collection, or numbers in a list.
+  // False: next() has to be asked.
   [[gnu::always_inline]] bool next_quickly(format::Value& key, format::Value& value) {
-    if (remaining_ <= 1 || reverse_ || !started_ || !snapshot_->is_usable()) [[unlikely]]
+    if (remaining_ == 0 || reverse_ || !snapshot_->is_usable()) [[unlikely]]
       return false;
-    if (items_) {
-      if (!items_->next_quickly(key, value)) [[unlikely]]
+    const std::uint64_t step = started_ ? 1 : 0;
+    if (auto* const items = std::get_if<ItemCursor>(&over_)) {
+      if (!items->next_quickly(step, key, value)) [[unlikely]]
         return false;
     } else {
       const auto is_usual = [&value](const format::Word& word) { return format::from_usual_word(word, value); };
-      if (elements_->next_quickly(is_usual) == nullptr) return false;
-      key = format::Value::integer(static_cast<std::int64_t>(elements_->index()));
+      auto& elements = *std::get_if<tree::ListCursor>(&over_);
+      if (elements.next_quickly(step, is_usual) == nullptr) return false;
+      key = format::Value::integer(static_cast<std::int64_t>(elements.index()));
     }
+    started_ = true;
     --remaining_;
     // What is handed out as it was read is not read again by the caller.
     return format::is_text(value.tag) || snapshot_->was_usable();
   }
+  // Has next() nothing more to answer? False in a child as well, where it says why not.
+  bool at_end() const { return remaining_ == 0 && snapshot_->is_usable(); }
   // A container that next() has answered: of the store as it is now, or of the snapshot if that is what is gone over.
   // Code::gone: it has been removed since.
   Result<Loan> lend(format::ObjectId id) const;
@@ -57,21 +70,19 @@ class Iterator {
   const std::shared_ptr<SnapshotPin>& own_snapshot() const { return own_snapshot_; }
 
  private:
-  explicit Iterator(const Container& container)
-      : attachment_(&container.attachment()), own_snapshot_(container.snapshot()), type_(container.type()) {}
   Result<void> begin(const format::ObjectEntry& entry, const IteratorOptions& options, std::uint64_t hash_seed);
   Result<bool> advance(format::Value& key, format::Value& value);
   Result<format::Value> value_of(const Slot& slot);
 
   commit::Attachment* attachment_;  // the snapshot below keeps it open
   std::shared_ptr<SnapshotPin> own_snapshot_;
+  format::ObjectId id_;
   ContainerType type_;
   std::shared_ptr<SnapshotPin> snapshot_;
   bool reverse_ = false;
   bool started_ = false;
   std::uint64_t remaining_ = 0;
-  std::optional<ItemCursor> items_;
-  std::optional<tree::ListCursor> elements_;
+  std::variant<std::monostate, ItemCursor, tree::ListCursor> over_;
   format::KeyDecoder decoder_;
   std::unique_ptr<std::byte, void (*)(void*)> copy_{nullptr, std::free};
 };

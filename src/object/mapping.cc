@@ -4,10 +4,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <memory_resource>
 #include <vector>
 
-#include "base/near_memory.h"
 #include "tree/ordered_find.h"
 #include "tree/table_find.h"
 
@@ -385,6 +383,11 @@ Result<void> ItemCursor::open() {
   valid_ = false;
   walked_size_ = 0;
   return {};
+}
+
+Result<Count> ItemCursor::count() {
+  UTAN_TRY(open());
+  return form_ == Form::sorted ? Count{block_.count} : item_count(view_, mapping_);
 }
 
 Result<void> ItemCursor::at_index(std::uint64_t index) {

@@ -98,10 +98,12 @@ class ItemCursor {
   // Only from an entry.
   Result<void> next();
   Result<void> previous();
-  // The usual case of next(), of a dict or collection: the key is text, and the value text or a number. item() is not of what
-  // it finds. False: nothing has changed.
-  [[gnu::always_inline]] bool next_quickly(format::Value& key, format::Value& value) {
+  // The usual case of next(), or with no `step` of where it was led to, of a dict or collection: the key is text, and the value
+  // text, a number or a boolean. item() is not of what it finds. False: nothing has changed.
+  [[gnu::always_inline]] bool next_quickly(std::uint64_t step, format::Value& key, format::Value& value) {
     if (ordered_) [[likely]] {
+      if (step == 0) [[unlikely]]
+        return false;
       const auto is_usual = [&value](const format::Record* of) {
         return format::is_text(of->key_tag()) &&
                format::from_usual_payload(of->value_tag(), Bytes(of->value(), of->value_size()), value);
@@ -113,13 +115,15 @@ class ItemCursor {
       return true;
     }
     format::SortedItem item;
-    if (form_ != Form::sorted || index_ + 1 >= block_.count || !block_.read(index_ + 1, item) ||
+    if (form_ != Form::sorted || index_ + step >= block_.count || !block_.read(index_ + step, item) ||
         !format::is_text(item.key_tag) || !format::from_usual_payload(item.value_tag, item.value, value)) [[unlikely]]
       return false;
-    ++index_;
+    index_ += step;
     key = format::Value{item.key_tag, 0, item.key, nullptr, 0};
     return true;
   }
+  // How many entries there are.
+  Result<Count> count();
   // Is it at an entry?
   bool valid() const { return valid_; }
   const Item& item() const { return item_; }

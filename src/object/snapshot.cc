@@ -8,7 +8,7 @@ using commit::Session;
 Result<std::shared_ptr<SnapshotPin>> SnapshotPin::take(Attachment& attachment) {
   UTAN_ASSIGN(Session* const session, attachment.session());
   UTAN_TRY(session->still_current());
-  std::shared_ptr<SnapshotPin> out(new SnapshotPin(attachment));
+  auto out = std::make_shared<SnapshotPin>(attachment);
   UTAN_ASSIGN(out->place_, session->claim_pin());
   out->session_id_ = session->unique_id();
   attachment.share();

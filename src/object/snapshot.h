@@ -18,6 +18,8 @@ namespace utan::object {
 class SnapshotPin {
  public:
   static Result<std::shared_ptr<SnapshotPin>> take(commit::Attachment& attachment);
+  // Of nothing, for take().
+  explicit SnapshotPin(commit::Attachment& attachment) : attachment_(&attachment) {}
   ~SnapshotPin();
   SnapshotPin(const SnapshotPin&) = delete;
   SnapshotPin& operator=(const SnapshotPin&) = delete;
@@ -44,7 +46,6 @@ class SnapshotPin {
 
  private:
   Result<void> check_usable() const;
-  explicit SnapshotPin(commit::Attachment& attachment) : attachment_(&attachment) {}
   commit::Attachment* attachment_;
   std::uint64_t session_id_ = 0;
   commit::PinPlace place_;

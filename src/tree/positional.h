@@ -143,14 +143,15 @@ class ListCursor {
       return true;
     return enter_next_leaf();
   }
-  // The usual case of next(): the word behind this one in the same leaf, if `usual(word)` says that it will do. Null: nothing
-  // has changed.
+  // The usual case of next(): the word behind this one in the same leaf, or with no `step` this one, if `usual(word)` says that
+  // it will do. Null: nothing has changed.
   template <class Usual>
-  [[gnu::always_inline]] const format::Word* next_quickly(Usual&& usual) {
-    if (place_ + 1 >= leaf_count_ || index_ + 1 >= count_ || !usual(words_[place_ + 1])) [[unlikely]]
+  [[gnu::always_inline]] const format::Word* next_quickly(std::uint64_t step, Usual&& usual) {
+    if (place_ + step >= leaf_count_ || index_ + step >= count_ || !usual(words_[place_ + step])) [[unlikely]]
       return nullptr;
-    ++index_;
-    return &words_[++place_];
+    index_ += step;
+    place_ += step;
+    return &words_[place_];
   }
   // To the word before; false: there is none, and the cursor stays where it is.
   Result<bool> previous() {

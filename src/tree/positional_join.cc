@@ -178,6 +178,11 @@ std::uint64_t load_count(std::uint64_t left, std::uint64_t height) {
 
 Result<Offset> list_load(Build& build, std::span<const Word> words) {
   Nodes nodes(build);
+  // As most lists are.
+  if (words.size() - 1 < format::list_leaf_fanout) {
+    UTAN_ASSIGN(const ListChild leaf, nodes.write(&words[0].word, words.size(), 0));
+    return Offset{leaf.offset};
+  }
   std::vector<ListChild> level;
   level.reserve(words.size() / format::list_leaf_fanout + 1);
   for (std::size_t at = 0; at < words.size();) {

@@ -200,14 +200,15 @@ class Comparison {
     const Result<Count> count = container.count();
     ASSERT_TRUE(count.ok()) << count.error().message();
     ASSERT_EQ(count->value, node.size());
-    auto iterator = object::Iterator::open(container, {});
-    ASSERT_TRUE(iterator.ok()) << iterator.error().message();
+    object::Iterator iterator(container);
+    const Result<void> opened = iterator.open({});
+    ASSERT_TRUE(opened.ok()) << opened.error().message();
     std::set<std::string> seen;
     auto expected = node.entries.begin();
     for (std::uint64_t i = 0;; ++i) {
       format::Value key;
       format::Value value;
-      const Result<bool> more = (*iterator)->next(key, value);
+      const Result<bool> more = iterator.next(key, value);
       ASSERT_TRUE(more.ok()) << more.error().message();
       if (!more.value()) {
         ASSERT_EQ(i, node.size());
@@ -236,7 +237,7 @@ class Comparison {
         continue;
       }
       ASSERT_EQ(value.tag, format::Tag::container);
-      Result<object::Loan> lent = (*iterator)->lend(value.as_container());
+      Result<object::Loan> lent = iterator.lend(value.as_container());
       ASSERT_TRUE(lent.ok()) << lent.error().message();
       open.emplace_back(object::Container::of(container.attachment(), container.snapshot(), std::move(*lent)),
                         wanted->node.get());
