@@ -465,8 +465,8 @@ PyObject* container_reduce(PyObject* self, PyObject*) {
   const Ref path(open ? PyUnicode_DecodeFSDefault(attachment.path.c_str()) : nullptr);
   if (!path) return nullptr;
   const bool is_store = Py_TYPE(self) == attachment.state->store_type;
-  return Py_BuildValue("O(OKi)", open.get(), path.get(), is_store ? 0ULL : static_cast<unsigned long long>(proxy->id),
-                       attachment.read_only ? 1 : 0);
+  return Py_BuildValue("O(OKiI)", open.get(), path.get(), is_store ? 0ULL : static_cast<unsigned long long>(proxy->id),
+                       attachment.read_only ? 1 : 0, utan_container_type(proxy->container));
 }
 
 PyDoc_STRVAR(deepcopy_doc, "__deepcopy__($self, memo, /)\n--\n\nThe same as native().");

@@ -127,4 +127,14 @@ PyObject* fail_closed(const State& state) {
   return nullptr;
 }
 
+void fail_without_container(const Proxy* proxy) {
+  const State& state = state_of(proxy);
+  const Attachment& attachment = *proxy->attachment;
+  if (attachment.store == nullptr || proxy->ob_base.ob_type == state.store_type) {
+    fail_closed(state);
+  } else {
+    fail(state, UTAN_GONE, (attachment.path + ": the container was gone when it was unpickled").c_str());
+  }
+}
+
 }  // namespace utan::python

@@ -115,7 +115,8 @@ PyObject* open_pickled(PyObject* module, PyObject* arguments) {
   PyObject* path_object = nullptr;
   unsigned long long id = 0;
   int read_only = 0;
-  if (PyArg_ParseTuple(arguments, "OKi", &path_object, &id, &read_only) == 0) return nullptr;
+  unsigned int type = 0;
+  if (PyArg_ParseTuple(arguments, "OKiI", &path_object, &id, &read_only, &type) == 0) return nullptr;
   PyObject* converted = nullptr;
   if (PyUnicode_FSConverter(path_object, &converted) == 0) return nullptr;
   const Ref path(converted);
@@ -130,7 +131,12 @@ PyObject* open_pickled(PyObject* module, PyObject* arguments) {
   } else {
     utan_container* container = nullptr;
     const utan_code code = utan_container_open(attachment->store, id, &container);
-    out = code == UTAN_OK ? take_container(attachment, container) : fail(state, code);
+    // Not here: an error would end who unpickles, as the thread by which a pool gets its results.
+    if (code == UTAN_GONE) {
+      out = make_gone(attachment, type, id);
+    } else {
+      out = code == UTAN_OK ? take_container(attachment, container) : fail(state, code);
+    }
   }
   let_go(attachment);
   return out;

@@ -33,6 +33,16 @@ PyObject* make_container(Attachment* attachment, std::uint32_t type, bool is_muc
   return take_container(attachment, made);
 }
 
+PyObject* make_gone(Attachment* attachment, std::uint32_t type, std::uint64_t id) {
+  PyTypeObject* const class_of_it = type_of(*attachment->state, type);
+  PyObject* const self = class_of_it->tp_alloc(class_of_it, 0);
+  if (self == nullptr) return nullptr;
+  share(attachment);
+  as_proxy(self)->attachment = attachment;
+  as_proxy(self)->id = id;
+  return self;
+}
+
 PyObject* take_container(Attachment* attachment, utan_container* container) {
   const std::uint64_t id = utan_container_id(container);
   const auto known = attachment->proxies.find(id);
@@ -41,17 +51,13 @@ PyObject* take_container(Attachment* attachment, utan_container* container) {
     return Py_NewRef(as_object(known->second));
   }
   // Proxies are not the collector's: making one runs nothing else.
-  PyTypeObject* const type = type_of(*attachment->state, utan_container_type(container));
-  PyObject* const self = type->tp_alloc(type, 0);
+  PyObject* const self = make_gone(attachment, utan_container_type(container), id);
   if (self == nullptr) {
     utan_container_close(container);
     return nullptr;
   }
   Proxy* const proxy = as_proxy(self);
-  share(attachment);
-  proxy->attachment = attachment;
   proxy->container = container;
-  proxy->id = id;
   if (!with_memory([&] { attachment->proxies.emplace(id, proxy); })) {
     Py_DECREF(self);
     return nullptr;

@@ -120,7 +120,7 @@ int visit_state(State& state, Visit&& visit) {
 struct Proxy {
   PyObject ob_base;
   Attachment* attachment;
-  utan_container* container;  // null: closed
+  utan_container* container;  // null: closed, or gone
   std::uint64_t id;
   PyObject* weak_references;
 };
@@ -194,11 +194,13 @@ PyObject* fail_at(const State& state, const Proxy* proxy, utan_code code);
 // KeyError, with the key.
 PyObject* fail_missing(PyObject* key);
 PyObject* fail_closed(const State& state);
+// Of a proxy without a container: its store was closed, or it was unpickled when the container was gone.
+void fail_without_container(const Proxy* proxy);
 
 inline bool expect_open(const Proxy* proxy) {
   if (proxy->container != nullptr) [[likely]]
     return true;
-  fail_closed(state_of(proxy));
+  fail_without_container(proxy);
   return false;
 }
 
@@ -329,6 +331,8 @@ class KeptOpen {
 
 // Takes the handle over, also where it fails.
 PyObject* take_container(Attachment* attachment, utan_container* container);
+// A proxy of a container that is gone, of which each use is a ReferenceError.
+PyObject* make_gone(Attachment* attachment, std::uint32_t type, std::uint64_t id);
 // A new container of this type with this content, which is not linked yet.
 PyObject* make_container(Attachment* attachment, std::uint32_t type, bool is_much, const utan_data* content);
 void close_proxy(Proxy* proxy);

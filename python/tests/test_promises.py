@@ -3,6 +3,7 @@
 import copy
 import errno
 import gc
+import multiprocessing
 import os
 import pickle
 import signal
@@ -390,8 +391,43 @@ def test_using_a_container_that_is_gone_is_a_reference_error(db):
     pickled = pickle.dumps(db["x"])
     assert pickle.loads(pickled) is db["x"]
     del db["x"]
-    with pytest.raises(ReferenceError):
-        pickle.loads(pickled)
+    gone = pickle.loads(pickled)
+    assert type(gone) is utan.List
+    again = pickle.loads(pickled)
+    for use in (lambda: gone[0], lambda: len(gone), lambda: gone.append(1), lambda: list(gone),
+                lambda: gone.native(), lambda: pickle.dumps(gone), lambda: db.update(y=gone), lambda: db.update(y=[gone]),
+                lambda: gone == again, lambda: gone[0:1]):
+        with pytest.raises(ReferenceError) as raised:
+            use()
+        assert str(raised.value) == f"{db.path}: the container was gone when it was unpickled"
+    assert repr(gone) == f"<utan.List: {db.path}: the container was gone when it was unpickled>"
+    assert db.native() == {}
+
+
+class Late:
+    """What is unpickled as the container that these bytes are of."""
+
+    def __init__(self, pickled):
+        self.pickled = pickled
+
+    def __reduce__(self):
+        return pickle.loads, (self.pickled,)
+
+
+def leave_and_return(path):
+    with utan.open(path) as db:
+        pickled = pickle.dumps(db["x"])
+        del db["x"]
+    return Late(pickled)
+
+
+def test_a_pool_whose_worker_returns_what_is_gone_goes_on(db, path):
+    db["x"] = {"a": 1}
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        gone = pool.apply_async(leave_and_return, (path,)).get(timeout=60)
+        with pytest.raises(ReferenceError):
+            gone["a"]
+        assert pool.apply_async(len, ("abc",)).get(timeout=60) == 3
 
 
 # --- Snapshots
