@@ -478,7 +478,7 @@ TEST(FullDisk, AtEveryGrowth) {
 TEST(FullDisk, AfterALongLife) {
   const std::uint64_t first_seed = test::seed_of_run();
   std::printf("seed %llu\n", static_cast<unsigned long long>(first_seed));
-  for (std::uint64_t seed = first_seed; seed < first_seed + 6 && !HasFailure(); ++seed) {
+  for (std::uint64_t seed = first_seed; seed < first_seed + test::scaled(6, 50) && !HasFailure(); ++seed) {
     SCOPED_TRACE("replay with UTAN_SEED=" + std::to_string(seed));
     EXPECT_TRUE(fill_at(35 + seed % 5, 2000, seed, ENOSPC));
   }
