@@ -69,6 +69,15 @@ class OrphansTest : public ::testing::Test {
   }
   commit::Thread& thread() { return **store_->attachment().thread(); }
   bool work_off() { return object::work_off_orphans(thread()); }
+  // A mapping of the first numbers to themselves.
+  static void fill(Data& data, ContainerType type, std::int64_t count) {
+    ASSERT_TRUE(data.begin(type).ok());
+    for (std::int64_t i = 0; i < count; ++i) {
+      ASSERT_TRUE(data.add(Value::integer(i)).ok());
+      ASSERT_TRUE(data.add(Value::integer(i)).ok());
+    }
+    ASSERT_TRUE(data.end().ok());
+  }
   std::optional<std::int64_t> field_of(const Container& document) {
     Loan loan;
     const Result<bool> got = document.get(Value::string("field 0"), loan);
@@ -116,12 +125,7 @@ TEST_F(OrphansTest, SteadyWorkDoesNotMakeTheStoreGrow) {
 // Few containers, but large ones: what a write removes of them must be as much as comes in.
 TEST_F(OrphansTest, FillingAndClearingForEverDoesNotMakeTheStoreGrow) {
   Data data;
-  ASSERT_TRUE(data.begin(ContainerType::collection).ok());
-  for (std::int64_t i = 0; i < 20'000; ++i) {
-    ASSERT_TRUE(data.add(Value::integer(i)).ok());
-    ASSERT_TRUE(data.add(Value::integer(i)).ok());
-  }
-  ASSERT_TRUE(data.end().ok());
+  fill(data, ContainerType::collection, 20'000);
   for (const ContainerType type : {ContainerType::collection, ContainerType::table}) {
     const Result<std::unique_ptr<Container>> made = store_->container("big", type, true);
     ASSERT_TRUE(made.ok()) << made.error().message();
@@ -408,12 +412,7 @@ TEST_F(OrphansTest, AChildLetsGoWhileItPublishes) {
 // it: it is neither read as the half that is left nor named again.
 TEST_F(OrphansTest, WhatIsHalfEmptiedIsGone) {
   Data big;
-  ASSERT_TRUE(big.begin(ContainerType::dict).ok());
-  for (std::int64_t i = 0; i < 20'000; ++i) {
-    ASSERT_TRUE(big.add(Value::integer(i)).ok());
-    ASSERT_TRUE(big.add(Value::integer(i)).ok());
-  }
-  ASSERT_TRUE(big.end().ok());
+  fill(big, ContainerType::dict, 20'000);
   Input input(big);
   ASSERT_TRUE(root_->set(Value::integer(0), input).ok());
   for (std::int64_t key = 1; key <= 40; ++key) put_document(*root_, key, 1);
