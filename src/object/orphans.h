@@ -18,7 +18,8 @@
 namespace utan::object {
 
 // Notes the containers that the thread's last commit left without a name, and works off some of those that it noted
-// before, once there are enough of them to be worth the look at all pins.
+// before: once there are enough of them to be worth the look at all pins, or after many writes; and then with each write, until
+// nothing is left that can be removed.
 void after_write(commit::Attachment& attachment, commit::Thread& thread,
                  std::span<const format::ObjectId> orphans) noexcept;
 
